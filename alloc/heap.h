@@ -1,0 +1,106 @@
+/* heap: one allocation, one free; small or large, fast or slow.
+
+   The walk. malloc(n), n up to 1 KiB: the size class is one load, the newest block of this
+   thread's stack for the class another; its cookie is verified and cleared. free(p): the arena
+   of p, the page's entry, one multiplication that says whether p starts a block, the cookie,
+   a push. Neither takes a lock, does an atomic read-modify-write or calls anything. All that is
+   unusual ends in a *_slow function: no cache yet, an empty or full stack, a large block,
+   misuse, valgrind. docs/allocation.md tells the same with the cost of each step. */
+#ifndef ALLOC_HEAP_H
+#define ALLOC_HEAP_H
+
+#include "alloc/mcache.h"
+
+/* A larger alignment than this cannot be had. */
+#define ALIGN_MAX ((size_t)1 << (ADDRESS_BITS - 2))
+
+/* In all of these, call is what the program called, for messages. */
+GREY_HIDDEN void *heap_malloc_slow(size_t size, const char *call);
+GREY_HIDDEN void heap_free_slow(void *p, const char *call);
+
+/* NULL and errno = ENOMEM when out of memory; errno is kept otherwise. */
+GREY_INLINE void *heap_malloc(size_t size, const char *call)
+{
+    if (likely(size <= TABLE8_MAX)) {
+        unsigned code = size_to_class8[(size + 7) >> 3];
+        struct mcache *c = mcache_self;
+        uintptr_t block = mcache_peek(c, code);
+        /* No block has address 0, and the 0 of an empty stack would be no block's cookie. */
+        if (likely(block != 0) && likely(*cookie_at(block) == cookie_of(block))) {
+            mcache_drop_top(c, code);
+            *cookie_at(block) = 0;
+            return (void *)block;
+        }
+    }
+    return heap_malloc_slow(size, call);
+}
+
+/* p may be NULL. errno is kept. */
+GREY_INLINE void heap_free(void *p, const char *call)
+{
+    uintptr_t block = (uintptr_t)p;
+    uintptr_t slot = (block >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
+    if (likely(slot < WINDOW_SLOTS)) {
+        const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
+        if (likely(a != NULL)) {
+            uint32_t entry = arena_entry(a, block);
+            uint64_t offset = (entry & ENTRY_OFFSET) | (block & (PAGE_BYTES - 1));
+            unsigned code = entry & ENTRY_CODE;
+            uint64_t magic = class_magic[code];
+            if (likely(offset * magic < magic) && likely(*cookie_at(block) != cookie_of(block))
+                && likely(mcache_push(mcache_self, code, block)))
+                return;
+        }
+    }
+    heap_free_slow(p, call);
+}
+
+GREY_HIDDEN void *heap_calloc(size_t count, size_t size, const char *call);
+/* realloc(p, 0) frees p and returns NULL, as glibc's does. */
+GREY_HIDDEN void *heap_realloc(void *p, size_t size, const char *call);
+/* alignment is a power of two. */
+GREY_HIDDEN void *heap_aligned(size_t alignment, size_t size, const char *call);
+GREY_HIDDEN void heap_free_sized(void *p, size_t size, const char *call);
+GREY_HIDDEN size_t heap_usable(const void *p, const char *call);
+
+/* Gives every free page back to the system. Bytes given back. */
+GREY_HIDDEN size_t heap_trim(void);
+
+/* Idempotent; the first allocation calls it. */
+GREY_HIDDEN void heap_init(void);
+
+GREY_HIDDEN void heap_fork_prepare(void);
+GREY_HIDDEN void heap_fork_parent(void);
+GREY_HIDDEN void heap_fork_child(void);
+
+/* Is there heap memory at p, of whatever kind? Any thread, any value. */
+GREY_HIDDEN bool heap_contains(const void *p);
+
+/* Without messages, for memcheck.c, which wraps them. NULL when out of memory; 0 when p is not the
+   start of a live block. */
+GREY_HIDDEN void *heap_raw_alloc(size_t size, size_t alignment, bool zero);
+GREY_HIDDEN void heap_raw_free(void *p);
+GREY_HIDDEN size_t heap_raw_usable(const void *p);
+
+struct heap_stats {
+    size_t mapped;     /* address space reserved for the heap */
+    size_t committed;  /* in_use + warm */
+    size_t in_use;     /* pages of spans */
+    size_t warm;       /* free pages with memory behind them */
+    size_t released;   /* free pages without */
+    size_t peak;       /* highest committed */
+    size_t metadata;   /* bytes mapped outside the heap */
+    size_t large_bytes, large_blocks; /* spans of one block */
+    size_t spans;
+    size_t threads;    /* caches */
+    size_t cached;     /* bytes of free blocks in them */
+    uint64_t spans_created;
+    uint64_t scavenged_total; /* bytes given back since the start */
+    unsigned class_count;
+    struct {
+        size_t size, spans, slots, used; /* used: slots not free; cached ones are used here */
+    } classes[CLASS_COUNT];
+};
+GREY_HIDDEN void heap_stats_read(struct heap_stats *out);
+
+#endif

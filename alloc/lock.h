@@ -1,0 +1,70 @@
+/* lock: a mutex of one word with a rank. Locks are taken in rising rank; a build with
+   GREY_CHECK ends the program with a sentence when they are not. Never held over a call up
+   or into libc; see docs/locking.md for what each protects. */
+#ifndef ALLOC_LOCK_H
+#define ALLOC_LOCK_H
+
+#include "alloc/atomics.h"
+
+/* In the order in which they may be taken: a thread holds only rising ranks. */
+enum lock_rank {
+    RANK_THREADS,   /* the list of thread caches, the shared cache of dying threads */
+    RANK_SCAVENGER, /* the scavenger's state */
+    RANK_MEMCHECK,  /* the quarantine under valgrind */
+    RANK_CENTRAL,   /* one mcentral; only a fork takes several, in index order */
+    RANK_MHEAP,     /* the page heap, its runs and arenas */
+    RANK_META,      /* metadata memory */
+    RANK_COUNT
+};
+
+struct lock {
+    struct atomic32 state; /* [atomic] enum in lock.c */
+    uint32_t rank;         /* [const]  */
+};
+
+#define LOCK_INIT(r) { .state = { 0 }, .rank = (r) }
+
+GREY_HIDDEN void lock_take_slow(struct lock *l);
+GREY_HIDDEN void lock_drop_slow(struct lock *l);
+
+#ifdef GREY_CHECK
+GREY_HIDDEN void lock_note_taken(struct lock *l);
+GREY_HIDDEN void lock_note_dropped(struct lock *l);
+GREY_HIDDEN bool lock_is_held(const struct lock *l);
+#else
+#define lock_note_taken(l)   ((void)(l))
+#define lock_note_dropped(l) ((void)(l))
+#define lock_is_held(l)      (a32_load_relaxed(&(l)->state) != 0)
+#endif
+
+/* acquire: pairs with the release in lock_drop(). */
+static inline void lock_take(struct lock *l)
+{
+    if (unlikely(!a32_cas_acquire(&l->state, 0, 1)))
+        lock_take_slow(l);
+    lock_note_taken(l);
+}
+
+static inline bool lock_try(struct lock *l)
+{
+    if (!a32_cas_acquire(&l->state, 0, 1))
+        return false;
+    lock_note_taken(l);
+    return true;
+}
+
+static inline void lock_drop(struct lock *l)
+{
+    lock_note_dropped(l);
+    if (unlikely(!a32_cas_release(&l->state, 1, 0)))
+        lock_drop_slow(l);
+}
+
+/* In the child of a fork, whose threads are gone: forgets waiters. */
+static inline void lock_reset(struct lock *l)
+{
+    lock_note_dropped(l);
+    a32_store_release(&l->state, 0);
+}
+
+#endif

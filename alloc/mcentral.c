@@ -1,0 +1,370 @@
+/* mcentral: see mcentral.h. */
+#include "alloc/mcentral.h"
+
+#include <string.h>
+
+#include "alloc/os.h"
+
+/* Empty spans of a class are kept for reuse up to this size, and at least one. */
+#define KEEP_EMPTY_BYTES KIB(128)
+/* A refill looks at no more partly used spans than this: it holds the lock. */
+#define REFILL_SPANS 16
+
+/* Spans in a list, first in, first out: a span that waits its turn collects more free slots. */
+struct span_queue {
+    struct span *first, *last;
+};
+
+struct mcentral {
+    struct lock lock;
+    uint32_t empty;               /* [lock:central] empty spans in partial */
+    struct span_queue partial[2]; /* [lock:central] swept, unswept */
+    struct span_queue full[2];    /* [lock:central] */
+} __attribute__((aligned(64)));
+
+struct mheap heap_pages;
+static struct mcentral centrals[MCENTRAL_SHARDS][CLASS_SMALL_LAST + 1];
+static unsigned shard_count;
+
+void mcentral_init(void)
+{
+    unsigned cpus = os_cpu_count();
+    shard_count = cpus < MCENTRAL_SHARDS ? cpus : MCENTRAL_SHARDS;
+    for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
+        for (unsigned code = 0; code <= CLASS_SMALL_LAST; code++)
+            centrals[i][code].lock = (struct lock)LOCK_INIT(RANK_CENTRAL);
+}
+
+unsigned mcentral_shard_count(void)
+{
+    return shard_count;
+}
+
+/* ---- queues ---- */
+
+static struct span_queue *queue_of(struct mcentral *c, const struct span *s)
+{
+    assert(s->list == LIST_PARTIAL || s->list == LIST_FULL);
+    unsigned set = s->sweep_gen & 1;
+    return s->list == LIST_PARTIAL ? &c->partial[set] : &c->full[set];
+}
+
+static void enqueue_locked(struct mcentral *c, struct span *s, enum span_list list)
+{
+    assert(lock_is_held(&c->lock));
+    s->list = (uint8_t)list;
+    struct span_queue *q = queue_of(c, s);
+    s->next = NULL;
+    s->prev = q->last;
+    if (q->last != NULL)
+        q->last->next = s;
+    else
+        q->first = s;
+    q->last = s;
+}
+
+static void dequeue_locked(struct mcentral *c, struct span *s)
+{
+    assert(lock_is_held(&c->lock));
+    struct span_queue *q = queue_of(c, s);
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        q->first = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    else
+        q->last = s->prev;
+    s->next = s->prev = NULL;
+    s->list = LIST_NONE;
+}
+
+static bool is_empty(const struct span *s)
+{
+    return s->free_count == s->slots;
+}
+
+static struct span *pop_partial_locked(struct mcentral *c)
+{
+    struct span *s = c->partial[0].first;
+    if (s == NULL)
+        return NULL;
+    dequeue_locked(c, s);
+    c->empty -= is_empty(s);
+    return s;
+}
+
+/* ---- taking ---- */
+
+static size_t take_locked(struct mcentral *c, struct span **cached, uintptr_t *out, size_t want)
+{
+    size_t got = 0;
+    for (int i = 0; i < REFILL_SPANS && got < want; i++) {
+        struct span *s = *cached;
+        if (s == NULL) {
+            s = pop_partial_locked(c);
+            if (s == NULL)
+                break;
+            s->list = LIST_CACHED;
+            *cached = s;
+        }
+        got += span_take_slots(s, out, want - got);
+        if (s->free_count == 0) {
+            enqueue_locked(c, s, LIST_FULL);
+            *cached = NULL;
+        }
+    }
+    return got;
+}
+
+/* A partial span of another shard, now of ours: better than growing the heap. */
+static struct span *steal_partial(unsigned code, unsigned shard)
+{
+    for (unsigned i = 1; i < shard_count; i++) {
+        struct mcentral *c = &centrals[(shard + i) % shard_count][code];
+        if (!lock_try(&c->lock)) /* busy: its thread needs it more */
+            continue;
+        struct span *s = pop_partial_locked(c);
+        if (s != NULL) {
+            a32_store_relaxed(&s->shard, shard); /* relaxed: C3, the lock orders it */
+            s->list = LIST_CACHED;
+        }
+        lock_drop(&c->lock);
+        if (s != NULL)
+            return s;
+    }
+    return NULL;
+}
+
+static struct span *create_span(unsigned code, unsigned shard)
+{
+    struct run_request want = { .pages = { size_classes[code].pages }, .align = 1 };
+    struct span *s = mheap_alloc(&heap_pages, want, SPAN_MANUAL);
+    if (s == NULL)
+        return NULL;
+    span_init(s, code);
+    a32_store_relaxed(&s->shard, shard); /* relaxed: nobody knows the span yet */
+    s->list = LIST_CACHED;
+    pagemap_set(s);
+    return s;
+}
+
+size_t mcentral_take(unsigned code, unsigned shard, struct span **cached, uintptr_t *out, size_t want)
+{
+    struct mcentral *c = &centrals[shard][code];
+    assert(want > 0 && want <= MCENTRAL_BATCH);
+    lock_take(&c->lock);
+    size_t got = take_locked(c, cached, out, want);
+    lock_drop(&c->lock);
+    if (got == 0) {
+        struct span *s = steal_partial(code, shard);
+        if (s == NULL)
+            s = create_span(code, shard);
+        if (s == NULL)
+            return 0;
+        *cached = s;
+        lock_take(&c->lock);
+        got = take_locked(c, cached, out, want);
+        lock_drop(&c->lock);
+    }
+    if (got < want)
+        memmove(out, out + (want - got), got * sizeof *out);
+    return got;
+}
+
+/* ---- giving ---- */
+
+static unsigned keep_empty(const struct span *s)
+{
+    size_t bytes = s->pages * PAGE_BYTES;
+    return bytes < KEEP_EMPTY_BYTES ? (unsigned)(KEEP_EMPTY_BYTES / bytes) : 1;
+}
+
+/* After slots of a span were freed: a span that becomes empty and is not kept goes onto *drop. */
+static inline void note_freed_locked(struct mcentral *c, struct span *s, struct span **drop)
+{
+    if (s->list == LIST_FULL) {
+        dequeue_locked(c, s);
+        enqueue_locked(c, s, LIST_PARTIAL);
+    }
+    if (unlikely(is_empty(s)) && s->list == LIST_PARTIAL) {
+        if (c->empty < keep_empty(s)) {
+            c->empty++;
+        } else {
+            dequeue_locked(c, s);
+            s->next = *drop;
+            *drop = s;
+        }
+    }
+}
+
+/* What one round of a batch works on. */
+struct batch {
+    struct span **spans;
+    uintptr_t *blocks;
+    size_t n;
+    uintptr_t bad;     /* a block that was free already */
+    struct span *drop; /* spans to give to the page heap */
+};
+
+/* Frees the blocks of one shard, each on its own; the others move to the front. Best for blocks
+   in random order: no branch depends on the order. */
+static size_t give_each_locked(struct mcentral *c, unsigned shard, struct batch *b)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        struct span *s = b->spans[i];
+        if (unlikely(a32_load_relaxed(&s->shard) != shard)) {
+            b->spans[others] = s;
+            b->blocks[others++] = b->blocks[i];
+        } else if (likely(span_free_slot(s, b->blocks[i]))) {
+            note_freed_locked(c, s, &b->drop);
+        } else {
+            b->bad = b->blocks[i];
+        }
+    }
+    return others;
+}
+
+/* The same for blocks that come in the order of their addresses, or nearly: neighbours share a
+   word of bits, which is then written once. */
+static size_t give_grouped_locked(struct mcentral *c, unsigned shard, struct batch *b)
+{
+    size_t others = 0;
+    for (size_t i = 0; i < b->n;) {
+        struct span *s = b->spans[i];
+        if (unlikely(a32_load_relaxed(&s->shard) != shard)) {
+            b->spans[others] = s;
+            b->blocks[others++] = b->blocks[i++];
+            continue;
+        }
+        uint64_t bits = 0;
+        size_t word = sizeclass_slot(s->code, b->blocks[i] - s->base) / 64;
+        for (; i < b->n && b->spans[i] == s; i++) {
+            size_t slot = sizeclass_slot(s->code, b->blocks[i] - s->base);
+            uint64_t bit = UINT64_C(1) << (slot % 64);
+            if (slot / 64 != word)
+                break;
+            if (unlikely((bits & bit) != 0))
+                b->bad = b->blocks[i];
+            bits |= bit;
+        }
+        if (unlikely(!span_free_slots(s, word, bits)))
+            b->bad = s->base + (word * 64 + lowest_bit(bits)) * size_classes[s->code].size;
+        note_freed_locked(c, s, &b->drop);
+    }
+    return others;
+}
+
+/* With no lock held: clearing the page map and merging runs is slow. */
+static void drop_spans(struct span *drop)
+{
+    while (drop != NULL) {
+        struct span *next = drop->next;
+        pagemap_clear(drop);
+        mheap_free(&heap_pages, drop);
+        drop = next;
+    }
+}
+
+/* Do most blocks lie in the same span as the one before? */
+static bool is_grouped(struct span *const *spans, size_t n)
+{
+    size_t same = 0;
+    for (size_t i = 1; i < n; i++)
+        same += spans[i] == spans[i - 1];
+    return same * 2 > n;
+}
+
+uintptr_t mcentral_give(unsigned code, uintptr_t *blocks, size_t n)
+{
+    struct span *spans[MCENTRAL_BATCH];
+    struct batch b = { .spans = spans, .blocks = blocks, .n = n };
+    assert(n <= MCENTRAL_BATCH);
+    for (size_t i = 0; i < n; i++) {
+        spans[i] = pagemap_find(blocks[i]);
+        __builtin_prefetch(spans[i], 1);
+        __builtin_prefetch(spans[i]->alloc_bits, 1);
+    }
+    bool grouped = is_grouped(spans, n);
+    while (b.n > 0) {
+        unsigned shard = a32_load_relaxed(&spans[0]->shard); /* relaxed: C3, looked at again below */
+        struct mcentral *c = &centrals[shard][code];
+        lock_take(&c->lock);
+        b.n = grouped ? give_grouped_locked(c, shard, &b) : give_each_locked(c, shard, &b);
+        lock_drop(&c->lock);
+    }
+    drop_spans(b.drop);
+    return b.bad;
+}
+
+void mcentral_uncache(struct span *s)
+{
+    /* The shard cannot change while the span is cached (C3), and we cache it. */
+    struct mcentral *c = &centrals[a32_load_relaxed(&s->shard)][s->code];
+    struct span *drop = NULL;
+    lock_take(&c->lock);
+    assert(s->list == LIST_CACHED);
+    if (is_empty(s) && c->empty >= keep_empty(s)) {
+        s->list = LIST_NONE;
+        s->next = NULL;
+        drop = s;
+    } else {
+        c->empty += is_empty(s);
+        enqueue_locked(c, s, s->free_count > 0 ? LIST_PARTIAL : LIST_FULL);
+    }
+    lock_drop(&c->lock);
+    drop_spans(drop);
+}
+
+static struct span *take_empty_locked(struct mcentral *c)
+{
+    struct span *drop = NULL;
+    for (struct span *s = c->partial[0].first, *next; s != NULL && c->empty > 0; s = next) {
+        next = s->next;
+        if (!is_empty(s))
+            continue;
+        dequeue_locked(c, s);
+        s->next = drop;
+        drop = s;
+        c->empty--;
+    }
+    return drop;
+}
+
+void mcentral_drop_empty(void)
+{
+    for (unsigned i = 0; i < shard_count; i++) {
+        for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++) {
+            struct mcentral *c = &centrals[i][code];
+            lock_take(&c->lock);
+            struct span *drop = take_empty_locked(c);
+            lock_drop(&c->lock);
+            drop_spans(drop);
+        }
+    }
+}
+
+/* ---- fork ---- */
+
+static void each_lock(void (*f)(struct lock *))
+{
+    for (unsigned i = 0; i < shard_count; i++)
+        for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
+            f(&centrals[i][code].lock);
+}
+
+void mcentral_lock_all(void)
+{
+    each_lock(lock_take);
+}
+
+void mcentral_unlock_all(void)
+{
+    each_lock(lock_drop);
+}
+
+void mcentral_reset_all(void)
+{
+    each_lock(lock_reset);
+}

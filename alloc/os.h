@@ -1,0 +1,40 @@
+/* os: what the allocator asks of the operating system, and the only place that knows it.
+   Raw system calls where libc's wrappers would touch errno, which a caller of free() keeps
+   and which the scavenger's thread, having no libc of its own, must not write. Nothing here
+   allocates. Tests replace this module by tests/fake/os_fake.c. */
+#ifndef ALLOC_OS_H
+#define ALLOC_OS_H
+
+#include "alloc/atomics.h"
+
+/* Memory. Addresses and sizes are multiples of os_page_size(); false or NULL when refused. */
+GREY_HIDDEN size_t os_page_size(void);
+GREY_HIDDEN void *os_reserve(uintptr_t hint, size_t bytes);   /* address space, no memory */
+GREY_HIDDEN bool os_commit(void *p, size_t bytes);            /* reserved -> zeroed, writable */
+GREY_HIDDEN bool os_discard(void *p, size_t bytes);           /* gives the memory back, keeps it committed: reads as zero */
+GREY_HIDDEN void os_release(void *p, size_t bytes);           /* gives the addresses back too */
+GREY_HIDDEN void *os_map(size_t bytes);                       /* zeroed, writable, for metadata */
+GREY_HIDDEN bool os_move(void *from, void *to, size_t bytes); /* moves pages; from reads as zero afterwards */
+GREY_HIDDEN void os_advise_huge(void *p, size_t bytes);
+
+/* Threads and time. */
+GREY_HIDDEN unsigned os_cpu_count(void);
+GREY_HIDDEN uint64_t os_now_ns(void);
+GREY_HIDDEN void os_futex_wait(struct atomic32 *word, uint32_t expected);
+GREY_HIDDEN void os_futex_wait_ns(struct atomic32 *word, uint32_t expected, uint64_t ns);
+GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
+
+/* Starts fn on the one helper thread: all signals blocked, a small stack, the name given. fn
+   must use neither TLS nor libc, and at most one helper lives at a time. False when refused. */
+GREY_HIDDEN bool os_helper_start(void (*fn)(void), const char *name);
+/* In a forked child: the helper did not come along. */
+GREY_HIDDEN void os_helper_forget(void);
+
+/* Process. */
+GREY_HIDDEN bool os_secure(void);      /* set-uid or the like: the environment is not trusted */
+GREY_HIDDEN uint64_t os_random(void);  /* the same for the life of the process */
+GREY_HIDDEN int os_getpid(void);
+GREY_HIDDEN void os_write(int fd, const char *s, size_t n);
+GREY_HIDDEN _Noreturn void os_abort(void);
+
+#endif

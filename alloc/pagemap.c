@@ -1,0 +1,145 @@
+/* pagemap: see pagemap.h. */
+#include "alloc/pagemap.h"
+
+#include "alloc/meta.h"
+
+#define TREE_BITS ((ADDRESS_BITS - ARENA_SHIFT) / 2)
+#define TREE_SIZE ((size_t)1 << TREE_BITS)
+
+struct leaf {
+    struct atomicw arena[TREE_SIZE]; /* [atomic] struct arena * */
+};
+
+struct atomicw pagemap_window[WINDOW_SLOTS];
+struct atomicw pagemap_first;
+static struct atomicw tree[TREE_SIZE]; /* [atomic] struct leaf * */
+
+struct arena *pagemap_outside(uintptr_t address)
+{
+    if (address >> ADDRESS_BITS != 0)
+        return NULL;
+    uintptr_t slot = address >> ARENA_SHIFT;
+    /* acquire, twice: pairs with the releases in pagemap_add(). */
+    struct leaf *leaf = (struct leaf *)aw_load_acquire(&tree[slot / TREE_SIZE]);
+    return leaf == NULL ? NULL : (struct arena *)aw_load_acquire(&leaf->arena[slot % TREE_SIZE]);
+}
+
+struct span *pagemap_find(uintptr_t address)
+{
+    for (uintptr_t at = address;;) {
+        struct arena *a = pagemap_arena(at);
+        if (a == NULL)
+            return NULL;
+        uint32_t entry = arena_entry(a, at);
+        if ((entry & ENTRY_CODE) == CLASS_NONE)
+            return NULL;
+        uintptr_t first = round_down(at, PAGE_BYTES) - (entry & ENTRY_OFFSET);
+        if (likely((entry & ENTRY_OFFSET) != ENTRY_OFFSET))
+            return pagemap_record(first);
+        at = first; /* not yet the first page: the span is longer than an entry can say */
+    }
+}
+
+static struct atomicw *slot_cell(uintptr_t slot)
+{
+    uintptr_t first = aw_load_relaxed(&pagemap_first);
+    if (first == 0) {
+        /* Arenas grow upwards when the system follows our hint, mostly downwards when not. */
+        uintptr_t below = slot >> (40 - ARENA_SHIFT) == 0 ? 0 : WINDOW_SLOTS / 2;
+        first = slot > below ? slot - below : 1;
+        aw_store_relaxed(&pagemap_first, first); /* relaxed: see pagemap_arena() */
+    }
+    if (slot - first < WINDOW_SLOTS)
+        return &pagemap_window[slot - first];
+    struct atomicw *branch = &tree[slot / TREE_SIZE];
+    struct leaf *leaf = (struct leaf *)aw_load_relaxed(branch); /* only we write it, under the lock */
+    if (leaf == NULL) {
+        leaf = meta_alloc(sizeof *leaf);
+        if (leaf == NULL)
+            return NULL;
+        /* release: pairs with the acquire in pagemap_outside(). */
+        aw_store_release(branch, (uintptr_t)leaf);
+    }
+    return &leaf->arena[slot % TREE_SIZE];
+}
+
+bool pagemap_add(uintptr_t base, size_t bytes)
+{
+    uintptr_t last = (base + bytes - 1) >> ARENA_SHIFT;
+    if (last >> (ADDRESS_BITS - ARENA_SHIFT) != 0)
+        return false;
+    for (uintptr_t slot = base >> ARENA_SHIFT; slot <= last; slot++) {
+        struct atomicw *cell = slot_cell(slot);
+        if (cell == NULL)
+            return false;
+        if (aw_load_relaxed(cell) != 0)
+            continue;
+        struct arena *a = meta_alloc(sizeof *a);
+        if (a == NULL)
+            return false;
+        a->base = slot << ARENA_SHIFT;
+        /* release: pairs with the acquire in pagemap_arena(); whoever sees it sees its base. */
+        aw_store_release(cell, (uintptr_t)a);
+    }
+    return true;
+}
+
+static void set_entry(uintptr_t page, uint32_t entry)
+{
+    /* relaxed: P1 */
+    a32_store_relaxed(&pagemap_arena(page)->entry[arena_page(page)], entry);
+}
+
+/* How many of the span's pages have an entry: conservative scans never look for manual blocks,
+   so of a large one the first page is enough. */
+static size_t mapped_pages(const struct span *s)
+{
+    return s->code == CLASS_LARGE || sizeclass_is_run(s->code) ? 1 : s->pages;
+}
+
+void pagemap_set(const struct span *s)
+{
+    size_t n = mapped_pages(s);
+    for (size_t i = 0; i < n; i++) {
+        size_t back = i < ENTRY_OFFSET_MAX ? i : ENTRY_OFFSET_MAX;
+        set_entry(s->base + i * PAGE_BYTES, (uint32_t)(back << PAGE_SHIFT) | s->code);
+    }
+}
+
+void pagemap_clear(const struct span *s)
+{
+    size_t n = mapped_pages(s);
+    for (size_t i = 0; i < n; i++)
+        set_entry(s->base + i * PAGE_BYTES, 0);
+}
+
+void pagemap_set_run(const struct span *run)
+{
+    uintptr_t last = run->base + (run->pages - 1) * PAGE_BYTES;
+    set_entry(run->base, ENTRY_EDGE);
+    set_entry(last, ENTRY_EDGE);
+    pagemap_record(last)->base = run->base;
+}
+
+void pagemap_clear_run(const struct span *run)
+{
+    set_entry(run->base, 0);
+    set_entry(run->base + (run->pages - 1) * PAGE_BYTES, 0);
+}
+
+void pagemap_each_arena(void (*visit)(struct arena *a, void *context), void *context)
+{
+    for (size_t i = 0; i < WINDOW_SLOTS; i++) {
+        struct arena *a = (struct arena *)aw_load_acquire(&pagemap_window[i]);
+        if (a != NULL)
+            visit(a, context);
+    }
+    for (size_t i = 0; i < TREE_SIZE; i++) {
+        struct leaf *leaf = (struct leaf *)aw_load_acquire(&tree[i]);
+        for (size_t j = 0; leaf != NULL && j < TREE_SIZE; j++) {
+            struct arena *a = (struct arena *)aw_load_acquire(&leaf->arena[j]);
+            if (a != NULL)
+                visit(a, context);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+/* thread: see thread.h. */
+#include "alloc/thread.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "alloc/meta.h"
+
+#ifndef PTHREAD_DESTRUCTOR_ITERATIONS
+#define PTHREAD_DESTRUCTOR_ITERATIONS 4
+#endif
+
+enum thread_state {
+    THREAD_NEW,  /* mcache_self is mcache_none */
+    THREAD_LIVE, /* has a cache of its own */
+    THREAD_DEAD, /* gave it back: mcache_none again, for good */
+};
+
+static __thread uint8_t state __attribute__((tls_model("initial-exec")));
+
+static struct {
+    struct lock lock;
+    struct mcache *caches; /* [lock:threads] T2 */
+    struct mcache *shared; /* [lock:threads] for dying threads, made on first use */
+    unsigned next_shard;   /* [lock:threads] */
+    size_t count;          /* [lock:threads] */
+    pthread_key_t key;     /* [const] */
+    bool has_key;          /* [const] */
+} threads = { .lock = LOCK_INIT(RANK_THREADS) };
+
+static struct fixalloc cache_records = { .size = sizeof(struct mcache) };
+
+static void thread_exit(void *cache);
+
+void thread_init(void)
+{
+    threads.has_key = pthread_key_create(&threads.key, thread_exit) == 0;
+}
+
+struct lock *thread_lock(void)
+{
+    return &threads.lock;
+}
+
+static struct mcache *make_cache_locked(void)
+{
+    struct mcache *c = fixalloc_take(&cache_records);
+    if (c == NULL)
+        return NULL;
+    mcache_init(c, threads.next_shard++ % mcentral_shard_count());
+    c->next = threads.caches;
+    if (c->next != NULL)
+        c->next->prev = c;
+    threads.caches = c;
+    threads.count++;
+    return c;
+}
+
+static void unlist_locked(struct mcache *c)
+{
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        threads.caches = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+    threads.count--;
+}
+
+struct mcache *thread_cache(void)
+{
+    if (likely(state == THREAD_LIVE))
+        return mcache_self;
+    /* Without a key nobody would tell us of the thread's end: it uses the shared cache. */
+    if (state == THREAD_DEAD || !threads.has_key)
+        return NULL;
+    lock_take(&threads.lock);
+    struct mcache *c = make_cache_locked();
+    lock_drop(&threads.lock);
+    if (c == NULL)
+        return NULL;
+    mcache_self = c;
+    state = THREAD_LIVE;
+    /* May allocate, which now works. When refused, the cache is lost at the thread's end. */
+    pthread_setspecific(threads.key, c);
+    return c;
+}
+
+/* Other keys' destructors allocate too, in this round and the next ones: stay until the last. */
+static void thread_exit(void *cache)
+{
+    struct mcache *c = cache;
+    if (++c->exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(threads.key, c) == 0)
+        return;
+    mcache_self = &mcache_none;
+    state = THREAD_DEAD;
+    mcache_flush(c);
+    lock_take(&threads.lock);
+    unlist_locked(c);
+    lock_drop(&threads.lock);
+    fixalloc_give(&cache_records, c);
+}
+
+struct mcache *thread_share(void)
+{
+    lock_take(&threads.lock);
+    if (threads.shared == NULL)
+        threads.shared = make_cache_locked();
+    if (threads.shared == NULL)
+        lock_drop(&threads.lock);
+    return threads.shared;
+}
+
+void thread_unshare(void)
+{
+    lock_drop(&threads.lock);
+}
+
+void thread_flush(void)
+{
+    if (state == THREAD_LIVE)
+        mcache_flush(mcache_self);
+    lock_take(&threads.lock);
+    if (threads.shared != NULL)
+        mcache_flush(threads.shared);
+    lock_drop(&threads.lock);
+}
+
+void thread_sum(struct thread_sums *out)
+{
+    memset(out, 0, sizeof *out);
+    lock_take(&threads.lock);
+    out->threads = threads.count;
+    for (const struct mcache *c = threads.caches; c != NULL; c = c->next)
+        out->bytes += mcache_bytes(c, out->blocks);
+    lock_drop(&threads.lock);
+}
+
+void thread_fork_child(void)
+{
+    /* The other threads stopped in mid-step: what their caches hold cannot be trusted and is
+       lost to the child. Their spans stay cached by nobody; blocks freed into them stay there. */
+    struct mcache *kept[] = { threads.shared, state == THREAD_LIVE ? mcache_self : NULL };
+    threads.caches = NULL;
+    threads.count = 0;
+    for (size_t i = 0; i < COUNT(kept); i++) {
+        struct mcache *c = kept[i];
+        if (c == NULL)
+            continue;
+        c->prev = NULL;
+        c->next = threads.caches;
+        if (c->next != NULL)
+            c->next->prev = c;
+        threads.caches = c;
+        threads.count++;
+    }
+}
