@@ -74,8 +74,8 @@ static struct copy *record_in(uintptr_t start, size_t bytes, size_t align)
         const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(start + at);
         const char *name = (const char *)(note + 1);
         uintptr_t content = start + at + padded(sizeof *note + note->n_namesz, align);
-        if (note->n_type == NOTE_TYPE && note->n_namesz == sizeof NOTE_NAME
-            && memcmp(name, NOTE_NAME, sizeof NOTE_NAME) == 0)
+        if (note->n_type == NOTE_TYPE && note->n_namesz == sizeof NOTE_NAME &&
+            memcmp(name, NOTE_NAME, sizeof NOTE_NAME) == 0)
             return (struct copy *)(content + (uintptr_t)(intptr_t) * (const int32_t *)content);
         at = content + padded(note->n_descsz, align) - start;
     }
@@ -126,7 +126,8 @@ bool copies_start(void)
     if (s.theirs != NULL) {
         char program[REPORT_LINE_MAX / 4]; /* at most one of the two is the program */
         report_fatal("two copies of the library in this process (%s and %s); link libgreyspan.so instead",
-                     path_text(s.theirs, program, sizeof program), path_text(s.ours, program, sizeof program));
+                     path_text(s.theirs, program, sizeof program),
+                     path_text(s.ours, program, sizeof program));
     }
     return true;
 }

@@ -169,32 +169,32 @@ GREY_COLD static void *new_or_null(size_t size, size_t alignment, const char *ca
 
 /* A new that worked leaves errno alone, also when it took the handler to make it work: that is the
    handler's business. */
-#define DEFINE_NEW(call, plain, nothrow, plain_aligned, nothrow_aligned)                                      \
-    EXPORT void *plain(size_t size);                                                                          \
-    EXPORT void *nothrow(size_t size, const void *tag);                                                       \
-    EXPORT void *plain_aligned(size_t size, size_t alignment);                                                \
-    EXPORT void *nothrow_aligned(size_t size, size_t alignment, const void *tag);                             \
-    void *plain(size_t size)                                                                                  \
-    {                                                                                                         \
-        void *p = heap_malloc(size, call);                                                                    \
-        return likely(p != NULL) ? p : new_or_throw(size, MIN_ALIGN, call);                                   \
-    }                                                                                                         \
-    void *nothrow(size_t size, const void *tag)                                                               \
-    {                                                                                                         \
-        (void)tag;                                                                                            \
-        void *p = heap_malloc(size, call);                                                                    \
-        return likely(p != NULL) ? p : new_or_null(size, MIN_ALIGN, call);                                    \
-    }                                                                                                         \
-    void *plain_aligned(size_t size, size_t alignment)                                                        \
-    {                                                                                                         \
-        void *p = attempt(size, alignment, call);                                                             \
-        return likely(p != NULL) ? p : new_or_throw(size, alignment, call);                                   \
-    }                                                                                                         \
-    void *nothrow_aligned(size_t size, size_t alignment, const void *tag)                                     \
-    {                                                                                                         \
-        (void)tag;                                                                                            \
-        void *p = attempt(size, alignment, call);                                                             \
-        return likely(p != NULL) ? p : new_or_null(size, alignment, call);                                    \
+#define DEFINE_NEW(call, plain, nothrow, plain_aligned, nothrow_aligned)                                     \
+    EXPORT void *plain(size_t size);                                                                         \
+    EXPORT void *nothrow(size_t size, const void *tag);                                                      \
+    EXPORT void *plain_aligned(size_t size, size_t alignment);                                               \
+    EXPORT void *nothrow_aligned(size_t size, size_t alignment, const void *tag);                            \
+    void *plain(size_t size)                                                                                 \
+    {                                                                                                        \
+        void *p = heap_malloc(size, call);                                                                   \
+        return likely(p != NULL) ? p : new_or_throw(size, MIN_ALIGN, call);                                  \
+    }                                                                                                        \
+    void *nothrow(size_t size, const void *tag)                                                              \
+    {                                                                                                        \
+        (void)tag;                                                                                           \
+        void *p = heap_malloc(size, call);                                                                   \
+        return likely(p != NULL) ? p : new_or_null(size, MIN_ALIGN, call);                                   \
+    }                                                                                                        \
+    void *plain_aligned(size_t size, size_t alignment)                                                       \
+    {                                                                                                        \
+        void *p = attempt(size, alignment, call);                                                            \
+        return likely(p != NULL) ? p : new_or_throw(size, alignment, call);                                  \
+    }                                                                                                        \
+    void *nothrow_aligned(size_t size, size_t alignment, const void *tag)                                    \
+    {                                                                                                        \
+        (void)tag;                                                                                           \
+        void *p = attempt(size, alignment, call);                                                            \
+        return likely(p != NULL) ? p : new_or_null(size, alignment, call);                                   \
     }
 
 DEFINE_NEW("operator new", _Znwm, _ZnwmRKSt9nothrow_t, _ZnwmSt11align_val_t,
@@ -206,41 +206,41 @@ DEFINE_NEW("operator new[]", _Znam, _ZnamRKSt9nothrow_t, _ZnamSt11align_val_t,
 
 /* The sized forms check the size, as free_sized does: a class deleted through a base without a
    virtual destructor is found here. */
-#define DEFINE_DELETE(call, plain, sized, nothrow, plain_aligned, sized_aligned, nothrow_aligned)             \
-    EXPORT void plain(void *p);                                                                               \
-    EXPORT void sized(void *p, size_t size);                                                                  \
-    EXPORT void nothrow(void *p, const void *tag);                                                            \
-    EXPORT void plain_aligned(void *p, size_t alignment);                                                     \
-    EXPORT void sized_aligned(void *p, size_t size, size_t alignment);                                        \
-    EXPORT void nothrow_aligned(void *p, size_t alignment, const void *tag);                                  \
-    void plain(void *p)                                                                                       \
-    {                                                                                                         \
-        heap_free(p, call);                                                                                   \
-    }                                                                                                         \
-    void sized(void *p, size_t size)                                                                          \
-    {                                                                                                         \
-        heap_free_sized(p, size, call);                                                                       \
-    }                                                                                                         \
-    void nothrow(void *p, const void *tag)                                                                    \
-    {                                                                                                         \
-        (void)tag;                                                                                            \
-        heap_free(p, call);                                                                                   \
-    }                                                                                                         \
-    void plain_aligned(void *p, size_t alignment)                                                             \
-    {                                                                                                         \
-        (void)alignment;                                                                                      \
-        heap_free(p, call);                                                                                   \
-    }                                                                                                         \
-    void sized_aligned(void *p, size_t size, size_t alignment)                                                \
-    {                                                                                                         \
-        (void)alignment;                                                                                      \
-        heap_free_sized(p, size, call);                                                                       \
-    }                                                                                                         \
-    void nothrow_aligned(void *p, size_t alignment, const void *tag)                                          \
-    {                                                                                                         \
-        (void)alignment;                                                                                      \
-        (void)tag;                                                                                            \
-        heap_free(p, call);                                                                                   \
+#define DEFINE_DELETE(call, plain, sized, nothrow, plain_aligned, sized_aligned, nothrow_aligned)            \
+    EXPORT void plain(void *p);                                                                              \
+    EXPORT void sized(void *p, size_t size);                                                                 \
+    EXPORT void nothrow(void *p, const void *tag);                                                           \
+    EXPORT void plain_aligned(void *p, size_t alignment);                                                    \
+    EXPORT void sized_aligned(void *p, size_t size, size_t alignment);                                       \
+    EXPORT void nothrow_aligned(void *p, size_t alignment, const void *tag);                                 \
+    void plain(void *p)                                                                                      \
+    {                                                                                                        \
+        heap_free(p, call);                                                                                  \
+    }                                                                                                        \
+    void sized(void *p, size_t size)                                                                         \
+    {                                                                                                        \
+        heap_free_sized(p, size, call);                                                                      \
+    }                                                                                                        \
+    void nothrow(void *p, const void *tag)                                                                   \
+    {                                                                                                        \
+        (void)tag;                                                                                           \
+        heap_free(p, call);                                                                                  \
+    }                                                                                                        \
+    void plain_aligned(void *p, size_t alignment)                                                            \
+    {                                                                                                        \
+        (void)alignment;                                                                                     \
+        heap_free(p, call);                                                                                  \
+    }                                                                                                        \
+    void sized_aligned(void *p, size_t size, size_t alignment)                                               \
+    {                                                                                                        \
+        (void)alignment;                                                                                     \
+        heap_free_sized(p, size, call);                                                                      \
+    }                                                                                                        \
+    void nothrow_aligned(void *p, size_t alignment, const void *tag)                                         \
+    {                                                                                                        \
+        (void)alignment;                                                                                     \
+        (void)tag;                                                                                           \
+        heap_free(p, call);                                                                                  \
     }
 
 DEFINE_DELETE("operator delete", _ZdlPv, _ZdlPvm, _ZdlPvRKSt9nothrow_t, _ZdlPvSt11align_val_t,

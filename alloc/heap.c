@@ -11,6 +11,7 @@
 #include "alloc/report.h"
 #include "alloc/scavenger.h"
 #include "alloc/thread.h"
+#include "alloc/transfer.h"
 
 /* Where arenas go when the system lets us choose; shifted at random by up to 256 GiB. */
 #define HEAP_HINT        ((uintptr_t)0xc0 << 32)
@@ -23,12 +24,9 @@ static struct atomic32 init_state; /* [atomic] */
 
 static void init_once(void)
 {
-    uint64_t random = os_random();
     memcheck_on = memcheck_present();
     sizeclass_init();
-    /* The top bits keep a cookie from looking like an address. */
-    span_key = random | UINT64_C(0x8001) << 48;
-    mheap_init(&heap_pages, HEAP_HINT + ((random >> 7) % HEAP_HINT_ARENAS << ARENA_SHIFT));
+    mheap_init(&heap_pages, HEAP_HINT + (os_random() % HEAP_HINT_ARENAS << ARENA_SHIFT));
     mcentral_init();
     thread_init();
     scavenger_init();
@@ -74,7 +72,7 @@ static const char *explain(uintptr_t p)
         if (a == NULL || page > p)
             break;
         const struct span *s = &a->span[arena_page(page)];
-        if (s->code == CLASS_NONE || s->code >= CLASS_MANAGED || p - page >= s->pages * PAGE_BYTES)
+        if (s->code == CLASS_NONE || s->code == CLASS_MANAGED || p - page >= s->pages * PAGE_BYTES)
             continue;
         size_t size = s->code < CLASS_COUNT ? size_classes[s->code].size : 0;
         if (s->state == SPAN_MANUAL)
@@ -93,16 +91,15 @@ static struct block look_up(uintptr_t p)
     struct arena *a = pagemap_arena(p);
     if (a == NULL)
         return none;
-    uint32_t entry = arena_entry(a, p);
-    unsigned code = entry & ENTRY_CODE;
-    if (code == CLASS_NONE || code >= CLASS_MANAGED) {
+    uint32_t entry = arena_entry(a, p), offset = entry_offset(entry, p);
+    unsigned code = entry_code(entry);
+    if (code == CLASS_NONE || code == CLASS_MANAGED) {
         none.why = explain(p);
         return none;
     }
-    struct span *s = pagemap_find(p);
-    size_t offset = p - s->base;
+    struct span *s = pagemap_record(p - offset);
     bool starts = code == CLASS_LARGE ? offset == 0 : offset * class_magic[code] < class_magic[code];
-    if (!starts) {
+    if (!starts || (code != CLASS_LARGE && sizeclass_slot(code, offset) >= s->slots)) {
         none.why = not_start;
         return none;
     }
@@ -253,25 +250,19 @@ void *heap_aligned(size_t alignment, size_t size, const char *call)
 
 /* ---- freeing ---- */
 
-/* Of two threads that free the same large block, one wins the entry. */
-static bool free_large(struct span *s)
-{
-    struct atomic32 *entry = &pagemap_arena(s->base)->entry[arena_page(s->base)];
-    if (!a32_cas_full(entry, CLASS_LARGE, CLASS_NONE))
-        return false;
-    mheap_free(&heap_pages, s);
-    return true;
-}
-
 /* A live block. Returns a block that was free twice, or 0. */
 static uintptr_t free_block(uintptr_t p, const struct block *b)
 {
-    if (b->code == CLASS_LARGE)
-        return free_large(b->span) ? 0 : p;
+    if (b->code == CLASS_LARGE) {
+        if (!pagemap_claim(p, CLASS_LARGE))
+            return p;
+        mheap_free(&heap_pages, b->span);
+        return 0;
+    }
     struct mcache *own = thread_cache(), *c = own != NULL ? own : thread_share();
     if (c == NULL)
         return 0; /* no memory for a cache: better lost than corrupted */
-    uintptr_t bad = mcache_push(c, b->code, p) ? 0 : mcache_overflow(c, b->code, p);
+    uintptr_t bad = mcache_push(&c->bin[b->code], p) ? 0 : mcache_overflow(c, b->code, p);
     if (own == NULL)
         thread_unshare();
     return bad;
@@ -366,16 +357,36 @@ static void *realloc_move(void *p, const struct block *b, size_t size, const cha
 {
     uintptr_t moved = alloc_growing(size, b->size, call);
     if (moved == 0)
-        return or_no_memory(0);
+        return size <= b->size ? p : or_no_memory(0); /* shrinking never fails */
     memcpy((void *)moved, p, size < b->size ? size : b->size);
     heap_free(p, call);
     return (void *)moved;
+}
+
+/* The size of a small or run block that starts at p and is not free, by the same steps as in
+   heap_free(); 0 for anything else, also for blocks that need a closer look. */
+static inline size_t quick_size(uintptr_t p)
+{
+    uintptr_t slot = (p >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
+    if (slot >= WINDOW_SLOTS)
+        return 0;
+    const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
+    if (a == NULL)
+        return 0;
+    uint32_t entry = arena_entry(a, p);
+    uint64_t magic = mcache_bin_at(mcache_self, entry)->magic;
+    if (entry_offset(entry, p) * magic >= magic || *cookie_at(p) == cookie_of(p))
+        return 0;
+    return size_classes[entry_code(entry)].size;
 }
 
 void *heap_realloc(void *p, size_t size, const char *call)
 {
     if (p == NULL)
         return heap_malloc(size, call);
+    size_t quick = quick_size((uintptr_t)p);
+    if (likely(size <= quick && size > quick / 2))
+        return p;
     if (unlikely(memcheck_on))
         return memcheck_realloc(p, size, call);
     if (size == 0) {
@@ -466,7 +477,7 @@ size_t heap_trim(void)
 {
     heap_init();
     thread_flush();
-    mcentral_drop_empty();
+    mcentral_drop_kept();
     return scavenger_give_all();
 }
 
@@ -512,7 +523,7 @@ void heap_stats_read(struct heap_stats *out)
     out->spans_created = pages.spans_created;
     out->scavenged_total = pages_bytes(pages.given_back);
     out->threads = sums.threads;
-    out->cached = sums.bytes;
+    out->cached = sums.bytes + transfer_bytes();
     out->class_count = CLASS_COUNT;
     for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++)
         out->classes[code].size = size_classes[code].size;

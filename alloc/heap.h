@@ -44,11 +44,9 @@ GREY_INLINE void heap_free(void *p, const char *call)
         const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
         if (likely(a != NULL)) {
             uint32_t entry = arena_entry(a, block);
-            uint64_t offset = (entry & ENTRY_OFFSET) | (block & (PAGE_BYTES - 1));
-            unsigned code = entry & ENTRY_CODE;
-            uint64_t magic = class_magic[code];
-            if (likely(offset * magic < magic) && likely(*cookie_at(block) != cookie_of(block))
-                && likely(mcache_push(mcache_self, code, block)))
+            struct mcache_bin *bin = mcache_bin_at(mcache_self, entry);
+            if (likely(entry_offset(entry, block) * bin->magic < bin->magic)
+                && likely(*cookie_at(block) != cookie_of(block)) && likely(mcache_push(bin, block)))
                 return;
         }
     }

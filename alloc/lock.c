@@ -35,7 +35,7 @@ void lock_drop_slow(struct lock *l)
 
 #ifdef GREY_CHECK
 /* The ranks this thread holds. Only in this build: the others keep their few bytes of TLS. */
-static __thread struct lock *held[1024]; /* a fork takes every central lock */
+static __thread struct lock *held[2048]; /* a fork takes every lock there is */
 static __thread unsigned held_count;
 
 void lock_note_taken(struct lock *l)

@@ -11,6 +11,7 @@ enum lock_rank {
     RANK_THREADS,   /* the list of thread caches, the shared cache of dying threads */
     RANK_SCAVENGER, /* the scavenger's state */
     RANK_MEMCHECK,  /* the quarantine under valgrind */
+    RANK_TRANSFER,  /* one class's batches; only a fork takes several, in index order */
     RANK_CENTRAL,   /* one mcentral; only a fork takes several, in index order */
     RANK_MHEAP,     /* the page heap, its runs and arenas */
     RANK_META,      /* metadata memory */

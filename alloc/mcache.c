@@ -5,26 +5,27 @@
 
 #include "alloc/meta.h"
 #include "alloc/options.h"
+#include "alloc/transfer.h"
 
 /* The one cell of all empty stacks (M1, M2). */
 static uintptr_t no_blocks[1];
-#define NO_STACK { no_blocks + 1, no_blocks + 1 }
+#define NO_STACK .top = no_blocks + 1, .limit = no_blocks + 1
 
-struct mcache mcache_none = { .stack = { [0 ... CLASS_COUNT - 1] = NO_STACK } };
+struct mcache mcache_none = { .bin = { [0 ... CODE_COUNT - 1] = { NO_STACK } } };
 
 __thread struct mcache *mcache_self = &mcache_none;
 
 /* Arrays hold 2^k - 1 blocks and the 0 of M1. */
-#define CAPACITY_LOG_MAX 11
+#define CAPACITY_LOG_MAX 13
 #define CAPACITY_MAX     ((1u << CAPACITY_LOG_MAX) - 1)
 static struct fixalloc arrays[CAPACITY_LOG_MAX + 1] = {
     { .size = 8 << 0 }, { .size = 8 << 1 }, { .size = 8 << 2 }, { .size = 8 << 3 }, { .size = 8 << 4 },
     { .size = 8 << 5 }, { .size = 8 << 6 }, { .size = 8 << 7 }, { .size = 8 << 8 }, { .size = 8 << 9 },
-    { .size = 8 << 10 }, { .size = 8 << 11 },
+    { .size = 8 << 10 }, { .size = 8 << 11 }, { .size = 8 << 12 }, { .size = 8 << 13 },
 };
 
 /* A stack holds at most this much, but at least one block. */
-#define STACK_BYTES     KIB(64)
+#define STACK_BYTES     KIB(512)
 #define STACK_BYTES_RUN KIB(768)
 
 static unsigned capacity_most(unsigned code)
@@ -43,74 +44,84 @@ static unsigned capacity_first(unsigned code)
 
 static uintptr_t *stack_base(const struct mcache *c, unsigned code)
 {
-    return c->stack[code].limit - c->capacity[code];
+    return c->bin[code].limit - c->bin[code].capacity;
 }
 
 static size_t stack_depth(const struct mcache *c, unsigned code)
 {
-    return (size_t)(c->stack[code].top - stack_base(c, code));
+    return (size_t)(c->bin[code].top - stack_base(c, code));
 }
 
 void mcache_init(struct mcache *c, unsigned shard)
 {
-    for (unsigned code = 0; code < CLASS_COUNT; code++)
-        c->stack[code] = (struct mcache_stack)NO_STACK;
+    for (unsigned code = 0; code < CODE_COUNT; code++)
+        c->bin[code] = (struct mcache_bin){ NO_STACK, .magic = class_magic[code] };
     c->shard = (uint16_t)shard;
 }
 
 /* ---- giving back ---- */
 
-static void give_runs(uintptr_t *blocks, size_t n)
+/* Returns a block that was free already, or 0: a block in a stack twice has its entry but once. */
+static uintptr_t give_runs(unsigned code, const uintptr_t *blocks, size_t n)
 {
+    uintptr_t bad = 0;
     for (size_t i = 0; i < n; i++) {
-        struct span *s = pagemap_record(blocks[i]);
-        pagemap_clear(s);
-        mheap_free(&heap_pages, s);
+        if (!pagemap_claim(blocks[i], code))
+            bad = blocks[i];
+        else
+            mheap_free(&heap_pages, pagemap_record(blocks[i]));
     }
+    return bad;
+}
+
+/* Gives n blocks of a small class back: as whole batches while somebody may want them, and the
+   rest to their spans. Returns a block that was free twice, or 0. */
+static uintptr_t give_small(struct mcache *c, unsigned code, uintptr_t *blocks, size_t n, bool transfer)
+{
+    size_t batch = transfer_size(code), done = 0;
+    uintptr_t bad = 0;
+    while (transfer && n - done >= batch && transfer_put(code, c->shard, blocks + done))
+        done += batch;
+    for (size_t here; done < n; done += here) {
+        here = n - done < MCENTRAL_BATCH ? n - done : MCENTRAL_BATCH;
+        uintptr_t twice = mcentral_give(code, blocks + done, here);
+        bad = twice != 0 ? twice : bad;
+    }
+    return bad;
 }
 
 /* Gives the n oldest blocks of a stack back. Returns a block that was free twice, or 0. */
-static uintptr_t give_oldest(struct mcache *c, unsigned code, size_t n)
+static uintptr_t give_oldest(struct mcache *c, unsigned code, size_t n, bool transfer)
 {
-    uintptr_t *base = stack_base(c, code), bad = 0;
+    uintptr_t *base = stack_base(c, code);
     size_t depth = stack_depth(c, code);
     assert(n <= depth);
-    if (sizeclass_is_run(code)) {
-        give_runs(base, n);
-    } else {
-        for (size_t done = 0; done < n;) {
-            size_t batch = n - done < MCENTRAL_BATCH ? n - done : MCENTRAL_BATCH;
-            uintptr_t twice = mcentral_give(code, base + done, batch);
-            bad = twice != 0 ? twice : bad;
-            done += batch;
-        }
-    }
+    uintptr_t bad = sizeclass_is_run(code) ? give_runs(code, base, n) : give_small(c, code, base, n, transfer);
     memmove(base, base + n, (depth - n) * sizeof *base);
-    c->stack[code].top -= n;
+    c->bin[code].top -= n;
     return bad;
 }
 
 static void free_array(struct mcache *c, unsigned code)
 {
-    unsigned capacity = c->capacity[code];
+    unsigned capacity = c->bin[code].capacity;
     if (capacity == 0)
         return;
     fixalloc_give(&arrays[highest_bit(capacity + 1)], stack_base(c, code) - 1);
     c->granted -= (size_t)capacity * size_classes[code].size;
-    c->capacity[code] = 0;
-    c->stack[code] = (struct mcache_stack)NO_STACK;
+    c->bin[code] = (struct mcache_bin){ NO_STACK, .magic = class_magic[code] };
 }
 
 static void empty_stack(struct mcache *c, unsigned code)
 {
-    give_oldest(c, code, stack_depth(c, code));
+    give_oldest(c, code, stack_depth(c, code), false);
     free_array(c, code);
 }
 
 void mcache_flush(struct mcache *c)
 {
     for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++) {
-        if (c->capacity[code] != 0)
+        if (c->bin[code].capacity != 0)
             empty_stack(c, code);
         if (code <= CLASS_SMALL_LAST && c->cached[code] != NULL) {
             mcentral_uncache(c->cached[code]);
@@ -123,7 +134,7 @@ size_t mcache_bytes(const struct mcache *c, size_t blocks[CLASS_COUNT])
 {
     size_t bytes = 0;
     for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++) {
-        if (c->capacity[code] == 0)
+        if (c->bin[code].capacity == 0)
             continue;
         size_t depth = stack_depth(c, code);
         blocks[code] += depth;
@@ -141,7 +152,7 @@ static void evict(struct mcache *c, unsigned keep, size_t wanted)
     for (unsigned i = 0; i < runs && c->granted + wanted > options.cache * KIB(1); i++) {
         c->victim = (uint16_t)((c->victim + 1u) % runs);
         unsigned code = CLASS_SMALL_LAST + 1 + c->victim;
-        if (code != keep && c->capacity[code] != 0)
+        if (code != keep && c->bin[code].capacity != 0)
             empty_stack(c, code);
     }
 }
@@ -150,7 +161,7 @@ static void evict(struct mcache *c, unsigned keep, size_t wanted)
    smallest one of a small class always is allowed. */
 static void grow(struct mcache *c, unsigned code)
 {
-    unsigned old = c->capacity[code], most = capacity_most(code);
+    unsigned old = c->bin[code].capacity, most = capacity_most(code);
     unsigned new = old == 0 ? capacity_first(code) : old * 2 + 1;
     if (new > most)
         return;
@@ -159,16 +170,21 @@ static void grow(struct mcache *c, unsigned code)
         evict(c, code, more);
     if (c->granted + more > budget && (old != 0 || sizeclass_is_run(code)))
         return;
-    uintptr_t *array = fixalloc_take(&arrays[highest_bit(new + 1)]);
+    uintptr_t *array = fixalloc_take_dirty(&arrays[highest_bit(new + 1)]);
     if (array == NULL)
         return;
     size_t depth = old == 0 ? 0 : stack_depth(c, code);
+    array[0] = 0; /* M1 */
     if (old != 0)
         memcpy(array + 1, stack_base(c, code), depth * sizeof *array);
     free_array(c, code);
     c->granted += new * size;
-    c->capacity[code] = (uint16_t)new;
-    c->stack[code] = (struct mcache_stack){ array + 1 + depth, array + 1 + new };
+    c->bin[code] = (struct mcache_bin){
+        .top = array + 1 + depth,
+        .limit = array + 1 + new,
+        .magic = class_magic[code],
+        .capacity = new,
+    };
 }
 
 /* ---- the two slow paths ---- */
@@ -188,22 +204,31 @@ static uintptr_t take_run(unsigned code, bool *zeroed)
     return s->base;
 }
 
+/* Up to want blocks into out, from batches if it is worth one, else from spans. */
+static size_t take_small(struct mcache *c, unsigned code, uintptr_t *out, size_t want)
+{
+    size_t batch = transfer_size(code), got = 0;
+    while (want - got >= batch && transfer_get(code, c->shard, out + got))
+        got += batch;
+    if (got > 0)
+        return got;
+    return mcentral_take(code, c->shard, &c->cached[code], out, want < MCENTRAL_BATCH ? want : MCENTRAL_BATCH);
+}
+
 uintptr_t mcache_refill(struct mcache *c, unsigned code, bool *zeroed)
 {
     *zeroed = false;
     if (sizeclass_is_run(code))
         return take_run(code, zeroed);
     grow(c, code);
-    uintptr_t one[1], *out = c->capacity[code] == 0 ? one : c->stack[code].top;
-    size_t want = c->capacity[code] == 0 ? 1 : c->capacity[code] / 2u + 1;
-    if (want > MCENTRAL_BATCH)
-        want = MCENTRAL_BATCH;
-    size_t got = mcentral_take(code, c->shard, &c->cached[code], out, want);
+    struct mcache_bin *bin = &c->bin[code];
+    uintptr_t one[1], *out = bin->capacity == 0 ? one : bin->top;
+    size_t got = take_small(c, code, out, bin->capacity / 2u + 1);
     if (got == 0)
         return 0;
     uintptr_t block = out[got - 1];
     if (out != one)
-        c->stack[code].top += got - 1;
+        bin->top += got - 1;
     *cookie_at(block) = 0;
     return block;
 }
@@ -212,16 +237,13 @@ uintptr_t mcache_overflow(struct mcache *c, unsigned code, uintptr_t block)
 {
     uintptr_t bad = 0;
     grow(c, code);
-    if (mcache_push(c, code, block))
+    if (mcache_push(&c->bin[code], block))
         return 0;
-    if (c->capacity[code] == 0) {
+    if (c->bin[code].capacity == 0) {
         *cookie_at(block) = cookie_of(block);
-        if (!sizeclass_is_run(code))
-            return mcentral_give(code, &block, 1);
-        give_runs(&block, 1);
-        return 0;
+        return sizeclass_is_run(code) ? give_runs(code, &block, 1) : mcentral_give(code, &block, 1);
     }
-    bad = give_oldest(c, code, c->capacity[code] / 2u + 1);
-    mcache_push(c, code, block);
+    bad = give_oldest(c, code, c->bin[code].capacity / 2u + 1, true);
+    mcache_push(&c->bin[code], block);
     return bad;
 }

@@ -7,6 +7,7 @@
 
    M1  base[0] of every stack is 0, so that popping an empty stack yields "no block" without a
        test of its own; top points one past the newest block; top == limit means full.
+       A bin's offset in the cache is what a page's entry holds as code.
    M2  A thread without a cache of its own (new, dying, or under valgrind) has mcache_none,
        whose stacks are empty and full at once: every call takes the slow path.
    M3  A block in a stack has its alloc bit set (span.h S1) and carries its cookie (S3). */
@@ -15,14 +16,18 @@
 
 #include "alloc/mcentral.h"
 
-struct mcache_stack {
+/* What malloc and free of a class need, together. */
+struct mcache_bin {
     uintptr_t *top;
     uintptr_t *limit;
+    uint64_t magic;    /* [const] class_magic of the code; 0 in mcache_none */
+    uint32_t capacity; /* of the stack's array; 0: none yet */
+    uint32_t unused;
 };
+static_assert(sizeof(struct mcache_bin) == (size_t)1 << ENTRY_CODE_SHIFT, "an entry's code bits are a bin's offset");
 
 struct mcache {
-    struct mcache_stack stack[CLASS_COUNT]; /* [owner] */
-    uint16_t capacity[CLASS_COUNT];         /* [owner] of the stack's array; 0: none yet */
+    struct mcache_bin bin[CODE_COUNT];      /* [owner] */
     uint16_t shard;                         /* [const] */
     uint16_t exit_rounds;                   /* [owner] see thread.c */
     uint16_t victim;                        /* [owner] where the last eviction stopped */
@@ -52,27 +57,33 @@ GREY_HIDDEN void mcache_flush(struct mcache *c);
 /* Bytes in the cache's stacks; exact for the owner, an estimate for others. */
 GREY_HIDDEN size_t mcache_bytes(const struct mcache *c, size_t blocks[CLASS_COUNT]);
 
+/* The bin of a page map entry. */
+GREY_INLINE struct mcache_bin *mcache_bin_at(struct mcache *c, uint32_t entry)
+{
+    return (struct mcache_bin *)((char *)c + (entry & ENTRY_CODE));
+}
+static_assert(offsetof(struct mcache, bin) == 0, "bins come first");
+
 /* The newest block of the stack, still on it; 0 when there is none. */
 GREY_INLINE uintptr_t mcache_peek(const struct mcache *c, unsigned code)
 {
-    return c->stack[code].top[-1];
+    return c->bin[code].top[-1];
 }
 
 GREY_INLINE void mcache_drop_top(struct mcache *c, unsigned code)
 {
-    c->stack[code].top--;
+    c->bin[code].top--;
 }
 
 /* False when the stack is full. */
-GREY_INLINE bool mcache_push(struct mcache *c, unsigned code, uintptr_t block)
+GREY_INLINE bool mcache_push(struct mcache_bin *bin, uintptr_t block)
 {
-    struct mcache_stack *s = &c->stack[code];
-    uintptr_t *top = s->top;
-    if (unlikely(top == s->limit))
+    uintptr_t *top = bin->top;
+    if (unlikely(top == bin->limit))
         return false;
     *cookie_at(block) = cookie_of(block);
     *top = block;
-    s->top = top + 1;
+    bin->top = top + 1;
     return true;
 }
 

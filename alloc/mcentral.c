@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "alloc/os.h"
+#include "alloc/transfer.h"
 
-/* Empty spans of a class are kept for reuse up to this size, and at least one. */
-#define KEEP_EMPTY_BYTES KIB(128)
+/* Empty spans are kept for reuse: of a class and shard up to this size, of all together up to the
+   second one, and in any case one of a class. */
+#define KEEP_EMPTY_CLASS MIB(1)
+#define KEEP_EMPTY_ALL   MIB(4)
 /* A refill looks at no more partly used spans than this: it holds the lock. */
 #define REFILL_SPANS 16
 
@@ -25,6 +28,7 @@ struct mcentral {
 struct mheap heap_pages;
 static struct mcentral centrals[MCENTRAL_SHARDS][CLASS_SMALL_LAST + 1];
 static unsigned shard_count;
+static struct atomicw kept_bytes; /* [atomic] of empty spans in partial queues; a bound, not an account */
 
 void mcentral_init(void)
 {
@@ -33,6 +37,7 @@ void mcentral_init(void)
     for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
         for (unsigned code = 0; code <= CLASS_SMALL_LAST; code++)
             centrals[i][code].lock = (struct lock)LOCK_INIT(RANK_CENTRAL);
+    transfer_init(shard_count);
 }
 
 unsigned mcentral_shard_count(void)
@@ -84,13 +89,20 @@ static bool is_empty(const struct span *s)
     return s->free_count == s->slots;
 }
 
+static void forget_empty_locked(struct mcentral *c, const struct span *s)
+{
+    c->empty--;
+    aw_add_relaxed(&kept_bytes, -(s->pages * PAGE_BYTES)); /* relaxed: see keep_empty_locked() */
+}
+
 static struct span *pop_partial_locked(struct mcentral *c)
 {
     struct span *s = c->partial[0].first;
     if (s == NULL)
         return NULL;
     dequeue_locked(c, s);
-    c->empty -= is_empty(s);
+    if (is_empty(s))
+        forget_empty_locked(c, s);
     return s;
 }
 
@@ -174,10 +186,15 @@ size_t mcentral_take(unsigned code, unsigned shard, struct span **cached, uintpt
 
 /* ---- giving ---- */
 
-static unsigned keep_empty(const struct span *s)
+static bool keep_empty_locked(struct mcentral *c, const struct span *s)
 {
     size_t bytes = s->pages * PAGE_BYTES;
-    return bytes < KEEP_EMPTY_BYTES ? (unsigned)(KEEP_EMPTY_BYTES / bytes) : 1;
+    /* relaxed: two shards may both see room for the last span. */
+    if (c->empty > 0 && ((c->empty + 1) * bytes > KEEP_EMPTY_CLASS || aw_load_relaxed(&kept_bytes) > KEEP_EMPTY_ALL))
+        return false;
+    c->empty++;
+    aw_add_relaxed(&kept_bytes, bytes);
+    return true;
 }
 
 /* After slots of a span were freed: a span that becomes empty and is not kept goes onto *drop. */
@@ -188,9 +205,7 @@ static inline void note_freed_locked(struct mcentral *c, struct span *s, struct 
         enqueue_locked(c, s, LIST_PARTIAL);
     }
     if (unlikely(is_empty(s)) && s->list == LIST_PARTIAL) {
-        if (c->empty < keep_empty(s)) {
-            c->empty++;
-        } else {
+        if (!keep_empty_locked(c, s)) {
             dequeue_locked(c, s);
             s->next = *drop;
             *drop = s;
@@ -200,7 +215,6 @@ static inline void note_freed_locked(struct mcentral *c, struct span *s, struct 
 
 /* What one round of a batch works on. */
 struct batch {
-    struct span **spans;
     uintptr_t *blocks;
     size_t n;
     uintptr_t bad;     /* a block that was free already */
@@ -209,13 +223,13 @@ struct batch {
 
 /* Frees the blocks of one shard, each on its own; the others move to the front. Best for blocks
    in random order: no branch depends on the order. */
-static size_t give_each_locked(struct mcentral *c, unsigned shard, struct batch *b)
+static size_t give_each_locked(struct mcentral *c, unsigned shard, struct batch *b, struct span **spans)
 {
     size_t others = 0;
     for (size_t i = 0; i < b->n; i++) {
-        struct span *s = b->spans[i];
+        struct span *s = spans[i];
         if (unlikely(a32_load_relaxed(&s->shard) != shard)) {
-            b->spans[others] = s;
+            spans[others] = s;
             b->blocks[others++] = b->blocks[i];
         } else if (likely(span_free_slot(s, b->blocks[i]))) {
             note_freed_locked(c, s, &b->drop);
@@ -227,31 +241,36 @@ static size_t give_each_locked(struct mcentral *c, unsigned shard, struct batch 
 }
 
 /* The same for blocks that come in the order of their addresses, or nearly: neighbours share a
-   word of bits, which is then written once. */
-static size_t give_grouped_locked(struct mcentral *c, unsigned shard, struct batch *b)
+   span, which is looked up once, and a word of bits, which is written once. */
+static size_t give_grouped_locked(struct mcentral *c, unsigned shard, struct batch *b, unsigned code)
 {
     size_t others = 0;
     for (size_t i = 0; i < b->n;) {
-        struct span *s = b->spans[i];
+        struct span *s = pagemap_find(b->blocks[i]);
+        if (unlikely(s == NULL || s->code != code)) { /* its span was empty, and went */
+            b->bad = b->blocks[i++];
+            continue;
+        }
         if (unlikely(a32_load_relaxed(&s->shard) != shard)) {
-            b->spans[others] = s;
             b->blocks[others++] = b->blocks[i++];
             continue;
         }
-        uint64_t bits = 0;
-        size_t word = sizeclass_slot(s->code, b->blocks[i] - s->base) / 64;
-        for (; i < b->n && b->spans[i] == s; i++) {
-            size_t slot = sizeclass_slot(s->code, b->blocks[i] - s->base);
-            uint64_t bit = UINT64_C(1) << (slot % 64);
+        uint64_t magic = class_magic[s->code], bits = 0;
+        uintptr_t base = s->base;
+        size_t bytes = s->pages * PAGE_BYTES, word = slot_at(magic, b->blocks[i] - base) / 64;
+        for (; i < b->n && b->blocks[i] - base < bytes; i++) {
+            size_t slot = slot_at(magic, b->blocks[i] - base);
             if (slot / 64 != word)
                 break;
-            if (unlikely((bits & bit) != 0))
+            if (unlikely((bits >> slot % 64 & 1) != 0))
                 b->bad = b->blocks[i];
-            bits |= bit;
+            bits |= UINT64_C(1) << slot % 64;
         }
-        if (unlikely(!span_free_slots(s, word, bits)))
-            b->bad = s->base + (word * 64 + lowest_bit(bits)) * size_classes[s->code].size;
-        note_freed_locked(c, s, &b->drop);
+        uint64_t freed = span_free_slots(s, word, bits);
+        if (unlikely(freed != bits))
+            b->bad = base + (word * 64 + lowest_bit(bits & ~freed)) * size_classes[s->code].size;
+        if (likely(freed != 0))
+            note_freed_locked(c, s, &b->drop);
     }
     return others;
 }
@@ -267,33 +286,60 @@ static void drop_spans(struct span *drop)
     }
 }
 
-/* Do most blocks lie in the same span as the one before? */
-static bool is_grouped(struct span *const *spans, size_t n)
+/* Do most blocks lie near the one before? */
+static bool is_grouped(const uintptr_t *blocks, size_t n, size_t near)
 {
-    size_t same = 0;
-    for (size_t i = 1; i < n; i++)
-        same += spans[i] == spans[i - 1];
-    return same * 2 > n;
+    size_t steps = 0, count = n < 16 ? n : 16;
+    for (size_t i = 1; i < count; i++)
+        steps += blocks[i] - blocks[i - 1] + near < 2 * near;
+    return steps * 2 > count;
+}
+
+static void give_random(unsigned code, struct batch *b)
+{
+    struct span *spans[MCENTRAL_BATCH];
+    size_t n = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        struct span *s = pagemap_find(b->blocks[i]);
+        if (unlikely(s == NULL || s->code != code)) { /* its span was empty, and went */
+            b->bad = b->blocks[i];
+            continue;
+        }
+        __builtin_prefetch(s, 1);
+        __builtin_prefetch(s->alloc_bits, 1);
+        spans[n] = s;
+        b->blocks[n++] = b->blocks[i];
+    }
+    b->n = n;
+    while (b->n > 0) {
+        unsigned shard = a32_load_relaxed(&spans[0]->shard); /* relaxed: C3, looked at again below */
+        struct mcentral *c = &centrals[shard][code];
+        lock_take(&c->lock);
+        b->n = give_each_locked(c, shard, b, spans);
+        lock_drop(&c->lock);
+    }
+}
+
+static void give_grouped(unsigned code, struct batch *b)
+{
+    while (b->n > 0) {
+        struct span *s = pagemap_find(b->blocks[0]);
+        unsigned shard = s == NULL ? 0 : a32_load_relaxed(&s->shard); /* relaxed: as above */
+        struct mcentral *c = &centrals[shard][code];
+        lock_take(&c->lock);
+        b->n = give_grouped_locked(c, shard, b, code);
+        lock_drop(&c->lock);
+    }
 }
 
 uintptr_t mcentral_give(unsigned code, uintptr_t *blocks, size_t n)
 {
-    struct span *spans[MCENTRAL_BATCH];
-    struct batch b = { .spans = spans, .blocks = blocks, .n = n };
+    struct batch b = { .blocks = blocks, .n = n };
     assert(n <= MCENTRAL_BATCH);
-    for (size_t i = 0; i < n; i++) {
-        spans[i] = pagemap_find(blocks[i]);
-        __builtin_prefetch(spans[i], 1);
-        __builtin_prefetch(spans[i]->alloc_bits, 1);
-    }
-    bool grouped = is_grouped(spans, n);
-    while (b.n > 0) {
-        unsigned shard = a32_load_relaxed(&spans[0]->shard); /* relaxed: C3, looked at again below */
-        struct mcentral *c = &centrals[shard][code];
-        lock_take(&c->lock);
-        b.n = grouped ? give_grouped_locked(c, shard, &b) : give_each_locked(c, shard, &b);
-        lock_drop(&c->lock);
-    }
+    if (is_grouped(blocks, n, size_classes[code].pages * PAGE_BYTES / 4))
+        give_grouped(code, &b);
+    else
+        give_random(code, &b);
     drop_spans(b.drop);
     return b.bad;
 }
@@ -305,12 +351,11 @@ void mcentral_uncache(struct span *s)
     struct span *drop = NULL;
     lock_take(&c->lock);
     assert(s->list == LIST_CACHED);
-    if (is_empty(s) && c->empty >= keep_empty(s)) {
+    if (is_empty(s) && !keep_empty_locked(c, s)) {
         s->list = LIST_NONE;
         s->next = NULL;
         drop = s;
     } else {
-        c->empty += is_empty(s);
         enqueue_locked(c, s, s->free_count > 0 ? LIST_PARTIAL : LIST_FULL);
     }
     lock_drop(&c->lock);
@@ -327,13 +372,22 @@ static struct span *take_empty_locked(struct mcentral *c)
         dequeue_locked(c, s);
         s->next = drop;
         drop = s;
-        c->empty--;
+        forget_empty_locked(c, s);
     }
     return drop;
 }
 
-void mcentral_drop_empty(void)
+static void drain_transfers(void)
 {
+    uintptr_t blocks[TRANSFER_BATCH];
+    for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
+        while (transfer_drain(code, blocks))
+            mcentral_give(code, blocks, transfer_size(code));
+}
+
+void mcentral_drop_kept(void)
+{
+    drain_transfers();
     for (unsigned i = 0; i < shard_count; i++) {
         for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++) {
             struct mcentral *c = &centrals[i][code];
@@ -349,6 +403,7 @@ void mcentral_drop_empty(void)
 
 static void each_lock(void (*f)(struct lock *))
 {
+    transfer_each_lock(f);
     for (unsigned i = 0; i < shard_count; i++)
         for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
             f(&centrals[i][code].lock);

@@ -19,7 +19,7 @@
 #include "alloc/mheap.h"
 
 #define MCENTRAL_SHARDS 8
-#define MCENTRAL_BATCH  256 /* blocks moved at once, at most */
+#define MCENTRAL_BATCH  256 /* blocks moved under one lock, at most */
 
 /* The one page heap. */
 GREY_HIDDEN extern struct mheap heap_pages;
@@ -39,8 +39,8 @@ GREY_HIDDEN uintptr_t mcentral_give(unsigned code, uintptr_t *blocks, size_t n);
 /* The thread that cached s allocates from it no more. */
 GREY_HIDDEN void mcentral_uncache(struct span *s);
 
-/* Gives the empty spans that are kept for reuse to the page heap. */
-GREY_HIDDEN void mcentral_drop_empty(void);
+/* Gives what is kept for reuse, batches in transfer and empty spans, to the page heap. */
+GREY_HIDDEN void mcentral_drop_kept(void);
 
 /* For fork, and for who counts every span: all locks, in rank order. */
 GREY_HIDDEN void mcentral_lock_all(void);

@@ -24,15 +24,17 @@ enum block_state { BLOCK_LIVE = 0x11fe, BLOCK_FREED = 0xdead };
 
 /* At the start of each raw block, inaccessible except inside header_read() and header_write(). */
 struct header {
-    size_t size;         /* what the program asked for */
-    size_t front;        /* distance from the raw block to the program's */
-    uintptr_t next;      /* in the quarantine: the block freed after this one */
-    uintptr_t state;     /* enum block_state */
+    size_t size;     /* what the program asked for */
+    size_t front;    /* distance from the raw block to the program's */
+    uintptr_t next;  /* in the quarantine: the block freed after this one */
+    uintptr_t state; /* enum block_state */
 };
 
-/* The least room before and behind the program's bytes. Memcheck is told of the smaller. */
-enum { FRONT_MIN = sizeof(struct header), BACK_MIN = 16, RED_ZONE = 16 };
-static_assert(FRONT_MIN >= RED_ZONE && BACK_MIN >= RED_ZONE, "the zones are what memcheck is told");
+/* The least room before and behind the program's bytes. In front the header comes first, so that an
+   underrun by less than the red zone leaves it whole. */
+enum { FRONT_MIN = 64, BACK_MIN = 16, RED_ZONE = 16 };
+static_assert(FRONT_MIN >= sizeof(struct header) + RED_ZONE && BACK_MIN >= RED_ZONE,
+              "the zones are what memcheck is told");
 static_assert(FRONT_MIN % MIN_ALIGN == 0, "the program's bytes are aligned");
 
 #define QUARANTINE_BYTES MIB(16)
@@ -40,7 +42,7 @@ static_assert(FRONT_MIN % MIN_ALIGN == 0, "the program's bytes are aligned");
 static struct {
     struct lock lock;
     uintptr_t first, last; /* [lock:quarantine] raw blocks, oldest first */
-    size_t bytes;          /* [lock:quarantine] the program's bytes in them */
+    size_t bytes;          /* [lock:quarantine] in them, zones included */
 } quarantine = { .lock = LOCK_INIT(RANK_MEMCHECK) };
 
 /* Of valgrind's tools only memcheck answers this one. */
@@ -48,6 +50,11 @@ bool memcheck_present(void)
 {
     char byte = 0, bits;
     return RUNNING_ON_VALGRIND && VALGRIND_GET_VBITS(&byte, &bits, 1) == 1;
+}
+
+static size_t raw_bytes(const struct header *h)
+{
+    return h->front + h->size + BACK_MIN;
 }
 
 static struct header header_read(uintptr_t raw)
@@ -130,7 +137,7 @@ static uintptr_t oldest_surplus(void)
         raw = quarantine.first;
         struct header h = header_read(raw);
         quarantine.first = h.next;
-        quarantine.bytes -= h.size;
+        quarantine.bytes -= raw_bytes(&h);
         if (h.next == 0)
             quarantine.last = 0;
     }
@@ -156,24 +163,22 @@ static bool quarantine_add(uintptr_t raw)
             quarantine.first = raw;
         }
         quarantine.last = raw;
-        quarantine.bytes += h.size;
+        quarantine.bytes += raw_bytes(&h);
     }
     lock_drop(&quarantine.lock);
     return live;
 }
 
-/* The block p for a call that may only see live ones: memcheck tells where p was allocated and
-   freed, then we say our sentence. False when the call is to be skipped. */
-static bool find_live(void *p, uintptr_t *raw, struct header *h, const char *call)
+/* Why p is no live block. Memcheck first tells where it was allocated and freed. */
+static const char *reason(const void *p, uintptr_t raw, const char *freed)
 {
-    *raw = find(p, h);
-    if (*raw != 0 && h->state == BLOCK_LIVE)
-        return true;
     VALGRIND_FREELIKE_BLOCK(p, RED_ZONE);
-    report_misuse(call, p, *raw != 0 ? "double free" : pagemap_find((uintptr_t)p) != NULL ? "not the start of a block"
-                                                                       : "not a block of this heap");
-    return false;
+    if (raw != 0)
+        return freed;
+    return pagemap_find((uintptr_t)p) != NULL ? "not the start of a block" : "not a block of this heap";
 }
+
+static const char not_allocated[] = "not an allocated block";
 
 static void release(void *p, uintptr_t raw, const char *call)
 {
@@ -189,39 +194,43 @@ static void release(void *p, uintptr_t raw, const char *call)
 void memcheck_free(void *p, const char *call)
 {
     struct header h;
-    uintptr_t raw;
-    if (p != NULL && find_live(p, &raw, &h, call))
+    if (p == NULL)
+        return;
+    uintptr_t raw = find(p, &h);
+    if (raw != 0 && h.state == BLOCK_LIVE)
         release(p, raw, call);
+    else
+        report_misuse(call, p, reason(p, raw, "double free"));
 }
 
 void memcheck_free_sized(void *p, size_t size, const char *call)
 {
     struct header h;
-    uintptr_t raw;
     char sentence[64];
 
-    if (p == NULL || !find_live(p, &raw, &h, call))
+    if (p == NULL)
         return;
-    if (size <= h.size) {
+    uintptr_t raw = find(p, &h);
+    if (raw == 0 || h.state != BLOCK_LIVE) {
+        report_misuse_args(reason(p, raw, not_allocated), "%s(%p, %zu)", call, p, size);
+    } else if (size > h.size) {
+        report_format(sentence, sizeof sentence, "the block holds %zu bytes", h.size);
+        report_misuse_args(sentence, "%s(%p, %zu)", call, p, size);
+    } else {
         release(p, raw, call);
-        return;
     }
-    report_format(sentence, sizeof sentence, "the block holds %zu bytes", h.size);
-    report_misuse_args(sentence, "%s(%p, %zu)", call, p, size);
 }
 
 /* Always moves, so that old pointers are found out. */
 void *memcheck_realloc(void *p, size_t size, const char *call)
 {
     struct header h;
-    uintptr_t raw;
 
     if (p == NULL)
         return memcheck_alloc(size, MIN_ALIGN, false, call);
-    raw = find(p, &h);
+    uintptr_t raw = find(p, &h);
     if (raw == 0 || h.state != BLOCK_LIVE) {
-        VALGRIND_FREELIKE_BLOCK(p, RED_ZONE);
-        report_misuse_args("not an allocated block", "%s(%p, %zu)", call, p, size);
+        report_misuse_args(reason(p, raw, not_allocated), "%s(%p, %zu)", call, p, size);
         return NULL;
     }
     if (size == 0) {
@@ -244,7 +253,7 @@ size_t memcheck_usable(const void *p, const char *call)
         return 0;
     if (find(p, &h) != 0 && h.state == BLOCK_LIVE)
         return h.size;
-    report_misuse(call, p, "not an allocated block");
+    report_misuse(call, p, not_allocated);
     return 0;
 }
 

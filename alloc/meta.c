@@ -61,17 +61,20 @@ size_t meta_bytes(void)
     return aw_load_relaxed(&meta.mapped);
 }
 
-void *fixalloc_take(struct fixalloc *f)
+void *fixalloc_take_dirty(struct fixalloc *f)
 {
     lock_take(&meta.lock);
     void *p = f->free_list;
     if (p != NULL)
         memcpy(&f->free_list, p, sizeof(void *));
     lock_drop(&meta.lock);
-    if (p == NULL)
-        return meta_alloc(f->size);
-    memset(p, 0, f->size);
-    return p;
+    return p != NULL ? p : meta_alloc(f->size);
+}
+
+void *fixalloc_take(struct fixalloc *f)
+{
+    void *p = fixalloc_take_dirty(f);
+    return p == NULL ? NULL : memset(p, 0, f->size);
 }
 
 void fixalloc_give(struct fixalloc *f, void *record)

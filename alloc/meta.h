@@ -16,7 +16,8 @@ struct fixalloc {
     void *free_list; /* [lock:meta] linked through the first word */
 };
 
-GREY_HIDDEN void *fixalloc_take(struct fixalloc *f); /* zeroed, or NULL */
+GREY_HIDDEN void *fixalloc_take(struct fixalloc *f);       /* zeroed, or NULL */
+GREY_HIDDEN void *fixalloc_take_dirty(struct fixalloc *f); /* of any content, or NULL */
 GREY_HIDDEN void fixalloc_give(struct fixalloc *f, void *record);
 
 GREY_HIDDEN struct lock *meta_lock(void); /* for fork */

@@ -283,10 +283,10 @@ static void note_peak_locked(struct mheap *h)
         h->stats.peak.n = now;
 }
 
-/* Takes n pages at a multiple of align out of a free run; the rest stays free. */
-static struct span *carve_locked(struct mheap *h, struct span *run, size_t n, size_t align)
+/* Takes n pages from start on out of a free run; the rest stays free. */
+static struct span *carve_locked(struct mheap *h, struct span *run, uintptr_t start, size_t n)
 {
-    uintptr_t base = run->base, start = round_up(base, align * PAGE_BYTES);
+    uintptr_t base = run->base;
     size_t before = (start - base) >> PAGE_SHIFT, after = run->pages - before - n;
     size_t returned = run->returned;
     uint64_t freed_at = run->freed_at;
@@ -336,7 +336,7 @@ struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_sta
     if (run == NULL && grow_locked(h, span_of))
         run = find_run_locked(h, span_of);
     if (run != NULL) {
-        s = carve_locked(h, run, n.n, align);
+        s = carve_locked(h, run, round_up(run->base, align * PAGE_BYTES), n.n);
         s->state = (uint8_t)state;
         h->stats.spans++;
         h->stats.spans_created++;
@@ -344,6 +344,15 @@ struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_sta
     }
     lock_drop(&h->lock);
     return s;
+}
+
+/* Drops the lock after pages were freed, and tells the scavenger when they are many. */
+static void drop_and_tell(struct mheap *h)
+{
+    bool surplus = pages_bytes(h->stats.warm) > h->surplus_bytes;
+    lock_drop(&h->lock);
+    if (unlikely(surplus) && h->on_surplus != NULL)
+        h->on_surplus();
 }
 
 void mheap_free(struct mheap *h, struct span *s)
@@ -357,10 +366,7 @@ void mheap_free(struct mheap *h, struct span *s)
     h->stats.in_use.n -= n;
     h->stats.warm.n += n;
     run_insert_locked(h, base, n, 0, h->clock);
-    bool surplus = pages_bytes(h->stats.warm) > h->surplus_bytes;
-    lock_drop(&h->lock);
-    if (unlikely(surplus) && h->on_surplus != NULL)
-        h->on_surplus();
+    drop_and_tell(h);
 }
 
 bool mheap_extend(struct mheap *h, struct span *s, struct pages n)
@@ -379,7 +385,7 @@ bool mheap_extend(struct mheap *h, struct span *s, struct pages n)
             run = run_at_locked(end);
     }
     if (run != NULL && run->pages >= more) {
-        carve_locked(h, run, more, 1);
+        carve_locked(h, run, run->base, more);
         s->pages = (uint32_t)n.n;
         note_peak_locked(h);
         extended = true;
@@ -397,12 +403,44 @@ void mheap_shrink(struct mheap *h, struct span *s, struct pages n)
     h->stats.in_use.n -= less;
     h->stats.warm.n += less;
     run_insert_locked(h, s->base + n.n * PAGE_BYTES, less, 0, h->clock);
-    lock_drop(&h->lock);
+    drop_and_tell(h);
 }
 
 /* ---- for the scavenger ---- */
 
-static struct span *oldest_warm_locked(struct mheap *h, uint64_t freed_before)
+/* Pages from base on, up to n, whose returned bit is set (or clear). */
+static size_t returned_prefix(uintptr_t base, size_t n, bool set)
+{
+    size_t found = 0;
+    while (found < n) {
+        uintptr_t at = base + found * PAGE_BYTES;
+        size_t bit = arena_page(at) % 64;
+        uint64_t word = returned_bits(at)[arena_page(at) / 64] >> bit, differ = set ? ~word : word;
+        size_t here = differ != 0 && lowest_bit(differ) < 64 - bit ? lowest_bit(differ) : 64 - bit;
+        found += here;
+        if (here < 64 - bit)
+            break;
+    }
+    return found < n ? found : n;
+}
+
+/* The first part of a run that has memory behind it, in whole pages of the system's. */
+static bool warm_part(const struct span *run, size_t unit, uintptr_t *start, size_t *pages)
+{
+    uintptr_t first = round_up(run->base, unit), end = round_down(run->base + run->pages * PAGE_BYTES, unit);
+    if (first >= end)
+        return false;
+    uintptr_t at = first + returned_prefix(first, (end - first) >> PAGE_SHIFT, true) * PAGE_BYTES;
+    if (at >= end)
+        return false;
+    size_t n = returned_prefix(at, (end - at) >> PAGE_SHIFT, false);
+    /* A page of the system's that was given back and touched since counts as warm as a whole. */
+    *start = round_down(at, unit);
+    *pages = (round_up(at + n * PAGE_BYTES, unit) - *start) >> PAGE_SHIFT;
+    return true;
+}
+
+static struct span *oldest_warm_locked(struct mheap *h, uint64_t freed_before, uintptr_t *start, size_t *pages)
 {
     /* Long runs first: they hold most and cost one call. */
     for (unsigned w = BIN_WORDS; w-- > 0;) {
@@ -410,7 +448,7 @@ static struct span *oldest_warm_locked(struct mheap *h, uint64_t freed_before)
             unsigned b = highest_bit(word);
             word &= ~(UINT64_C(1) << b);
             for (struct span *run = h->warm.run[w * 64 + b]; run != NULL; run = run->next)
-                if (run->freed_at < freed_before && run->pages * PAGE_BYTES >= os_page_size())
+                if (run->freed_at < freed_before && warm_part(run, os_unit(), start, pages))
                     return run;
         }
     }
@@ -420,22 +458,13 @@ static struct span *oldest_warm_locked(struct mheap *h, uint64_t freed_before)
 struct span *mheap_hold_warm(struct mheap *h, uint64_t freed_before, struct pages max)
 {
     struct span *held = NULL;
-    size_t unit = os_unit() >> PAGE_SHIFT;
+    uintptr_t start;
+    size_t n;
     lock_take(&h->lock);
-    struct span *run = oldest_warm_locked(h, freed_before);
+    struct span *run = oldest_warm_locked(h, freed_before, &start, &n);
     if (run != NULL) {
-        uintptr_t start = round_up(run->base, unit * PAGE_BYTES);
-        size_t before = (start - run->base) >> PAGE_SHIFT;
-        size_t n = run->pages > before ? round_down(run->pages - before, unit) : 0;
-        if (n > max.n)
-            n = max.n;
-        if (n == 0) {
-            /* No whole page of the system's in it: forget it until it is merged. */
-            run->freed_at = h->clock;
-        } else {
-            held = carve_locked(h, run, n, unit);
-            held->state = SPAN_HELD;
-        }
+        held = carve_locked(h, run, start, n < max.n ? n : max.n);
+        held->state = SPAN_HELD;
     }
     lock_drop(&h->lock);
     return held;

@@ -71,8 +71,9 @@ GREY_HIDDEN bool mheap_extend(struct mheap *h, struct span *s, struct pages n);
 /* Gives back the pages from n on. */
 GREY_HIDDEN void mheap_shrink(struct mheap *h, struct span *s, struct pages n);
 
-/* The scavenger's two halves: takes out a warm run that was freed before the clock said
-   freed_before (at most max pages of it), and puts it back without its memory. */
+/* The scavenger's two halves: takes out warm pages of a run that was freed before the clock said
+   freed_before (neighbours, at most max, whole pages of the system's), and puts them back
+   without their memory. NULL when there are none. max is a multiple of the system's page. */
 GREY_HIDDEN struct span *mheap_hold_warm(struct mheap *h, uint64_t freed_before, struct pages max);
 GREY_HIDDEN void mheap_release_held(struct mheap *h, struct span *run, bool given_back);
 

@@ -11,13 +11,13 @@ static const char *const on_error_words[] = { "abort", "ignore", NULL };
 
 /* The only place that knows a default: member, default, least, most, words for the values from
    least on (or NULL), what it does. docs/options.md shows this table as GREY_HELP=1 prints it. */
-#define OPTION_ROWS(row)                                                                                      \
-    row(help, 0, 0, 1, NULL, "print this table to stderr when the program starts")                            \
-    row(stats, 0, 0, 1, NULL, "print a summary of the heap to stderr when the program exits")                 \
-    row(on_error, ON_ERROR_ABORT, 0, 1, on_error_words, "what follows the report of a bad free or the like")  \
-    row(scavenge, 1, 0, 1, NULL, "return free memory to the system in the background")                        \
-    row(scavenge_delay, 1000, 0, 3600000, NULL, "milliseconds a free run of pages stays warm before that")    \
-    row(cache, 2048, 0, 1048576, NULL, "KiB of free blocks a thread may keep for itself")                     \
+#define OPTION_ROWS(row)                                                                                     \
+    row(help, 0, 0, 1, NULL, "print this table to stderr when the program starts")                           \
+    row(stats, 0, 0, 1, NULL, "print a summary of the heap to stderr when the program exits")                \
+    row(on_error, ON_ERROR_ABORT, 0, 1, on_error_words, "what follows the report of a bad free or the like") \
+    row(scavenge, 1, 0, 1, NULL, "return free memory to the system in the background")                       \
+    row(scavenge_delay, 1000, 0, 3600000, NULL, "milliseconds a free run of pages stays warm before that")   \
+    row(cache, 4096, 0, 1048576, NULL, "KiB of free blocks a thread may keep for itself")                    \
     row(hugepages, 0, 0, 1, NULL, "ask the system for huge pages: fewer faults, more memory")
 
 #define AS_DEFAULT(member, standard, least, most, words, sentence) .member = (standard),
@@ -31,7 +31,7 @@ struct option {
     const char *sentence;
 };
 
-#define AS_ROW(member, standard, least, most, words, sentence)                                                \
+#define AS_ROW(member, standard, least, most, words, sentence)                                               \
     { #member, &options.member, standard, least, most, words, sentence },
 static const struct option table[] = { OPTION_ROWS(AS_ROW) };
 
@@ -60,7 +60,8 @@ static const char *value_text(const struct option *o, uint64_t value, char out[V
 }
 
 /* All values, "0 to 1" or "abort or ignore", with the words that join them given. */
-static const char *values_text(const struct option *o, const char *to, const char *between, char out[VALUES_MAX_BYTES])
+static const char *values_text(const struct option *o, const char *to, const char *between,
+                               char out[VALUES_MAX_BYTES])
 {
     char one[VALUES_MAX_BYTES];
     if (o->words == NULL) {
@@ -69,7 +70,8 @@ static const char *values_text(const struct option *o, const char *to, const cha
     }
     size_t n = 0;
     for (uint64_t v = o->least; v <= o->most; v++)
-        n += report_format(out + n, VALUES_MAX_BYTES - n, "%s%s", v == o->least ? "" : between, value_text(o, v, one));
+        n += report_format(out + n, VALUES_MAX_BYTES - n, "%s%s", v == o->least ? "" : between,
+                           value_text(o, v, one));
     return out;
 }
 
@@ -106,8 +108,9 @@ static void set(const struct option *o, const char *s)
     if (parse(o, s, o->value))
         return;
     *o->value = o->standard;
-    report_line("%s=%s: not %s%s; using %s", full_name(o, name), s, o->words == NULL ? "a whole number from " : "",
-                values_text(o, " to ", " or ", values), value_text(o, o->standard, standard));
+    report_line("%s=%s: not %s%s; using %s", full_name(o, name), s,
+                o->words == NULL ? "a whole number from " : "", values_text(o, " to ", " or ", values),
+                value_text(o, o->standard, standard));
 }
 
 /* The row whose name stands before the '=' of a string of the environment. */

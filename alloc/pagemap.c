@@ -26,18 +26,13 @@ struct arena *pagemap_outside(uintptr_t address)
 
 struct span *pagemap_find(uintptr_t address)
 {
-    for (uintptr_t at = address;;) {
-        struct arena *a = pagemap_arena(at);
-        if (a == NULL)
-            return NULL;
-        uint32_t entry = arena_entry(a, at);
-        if ((entry & ENTRY_CODE) == CLASS_NONE)
-            return NULL;
-        uintptr_t first = round_down(at, PAGE_BYTES) - (entry & ENTRY_OFFSET);
-        if (likely((entry & ENTRY_OFFSET) != ENTRY_OFFSET))
-            return pagemap_record(first);
-        at = first; /* not yet the first page: the span is longer than an entry can say */
-    }
+    struct arena *a = pagemap_arena(address);
+    if (a == NULL)
+        return NULL;
+    uint32_t entry = arena_entry(a, address);
+    if (entry_code(entry) == CLASS_NONE)
+        return NULL;
+    return pagemap_record(address - entry_offset(entry, address));
 }
 
 static struct atomicw *slot_cell(uintptr_t slot)
@@ -77,8 +72,7 @@ bool pagemap_add(uintptr_t base, size_t bytes)
         struct arena *a = meta_alloc(sizeof *a);
         if (a == NULL)
             return false;
-        a->base = slot << ARENA_SHIFT;
-        /* release: pairs with the acquire in pagemap_arena(); whoever sees it sees its base. */
+        /* release: pairs with the acquire in pagemap_arena(); whoever sees it sees it zeroed. */
         aw_store_release(cell, (uintptr_t)a);
     }
     return true;
@@ -94,23 +88,39 @@ static void set_entry(uintptr_t page, uint32_t entry)
    so of a large one the first page is enough. */
 static size_t mapped_pages(const struct span *s)
 {
-    return s->code == CLASS_LARGE || sizeclass_is_run(s->code) ? 1 : s->pages;
+    bool one_block = s->code == CLASS_LARGE || (s->code < CLASS_COUNT && sizeclass_is_run(s->code));
+    return one_block ? 1 : s->pages;
+}
+
+/* Entries reach 4 GiB back; a managed span that is longer will need a code of its own. */
+static void set_entries(const struct span *s, uint32_t entry)
+{
+    uintptr_t page = s->base;
+    for (size_t n = mapped_pages(s); n > 0;) {
+        size_t first = arena_page(page), here = ARENA_PAGES - first < n ? ARENA_PAGES - first : n;
+        struct atomic32 *e = &pagemap_arena(page)->entry[first];
+        for (size_t i = 0; i < here; i++)
+            a32_store_relaxed(&e[i], entry); /* relaxed: P1 */
+        page += here * PAGE_BYTES;
+        n -= here;
+    }
 }
 
 void pagemap_set(const struct span *s)
 {
-    size_t n = mapped_pages(s);
-    for (size_t i = 0; i < n; i++) {
-        size_t back = i < ENTRY_OFFSET_MAX ? i : ENTRY_OFFSET_MAX;
-        set_entry(s->base + i * PAGE_BYTES, (uint32_t)(back << PAGE_SHIFT) | s->code);
-    }
+    assert(mapped_pages(s) <= UINT32_MAX >> PAGE_SHIFT);
+    set_entries(s, (uint32_t)s->base | (uint32_t)s->code << ENTRY_CODE_SHIFT);
 }
 
 void pagemap_clear(const struct span *s)
 {
-    size_t n = mapped_pages(s);
-    for (size_t i = 0; i < n; i++)
-        set_entry(s->base + i * PAGE_BYTES, 0);
+    set_entries(s, 0);
+}
+
+bool pagemap_claim(uintptr_t base, unsigned code)
+{
+    struct atomic32 *entry = &pagemap_arena(base)->entry[arena_page(base)];
+    return a32_cas_full(entry, (uint32_t)base | code << ENTRY_CODE_SHIFT, 0);
 }
 
 void pagemap_set_run(const struct span *run)

@@ -2,12 +2,12 @@
    lock and without a fault.
 
    Address space is divided into arenas of 64 MiB. An arena that holds heap pages has a record
-   with one entry per page: the class code of the span in the low byte, the page's distance
-   from the span's first page above bit 13, so that
+   with one entry of 32 bits per page: the low half of the address of its span's first page,
+   in whose 13 low bits there is room for the class code, so that
 
-       offset of p in its span = (entry & ~8191) | (p & 8191)
+       offset of p in its span = (uint32_t)p - (entry & ~8191)
 
-   costs no more than the load. Free and unknown pages have entry 0 in the low byte. The first
+   costs no more than the load. Pages that are free or unknown have code 0. The first
    terabyte around the first arena is reached through a flat table, anything else through a
    tree of two levels.
 
@@ -26,14 +26,13 @@
 #define ADDRESS_BITS 48
 #define WINDOW_SLOTS 16384
 
-#define ENTRY_CODE   0xffu
-#define ENTRY_EDGE   0x100u  /* first or last page of a free run */
-#define ENTRY_OFFSET (~(uint32_t)(PAGE_BYTES - 1))
-/* A page further than this from its span's first page has this offset: step back and look again. */
-#define ENTRY_OFFSET_MAX ((size_t)ENTRY_OFFSET >> PAGE_SHIFT)
+#define ENTRY_EDGE       1u /* first or last page of a free run */
+#define ENTRY_CODE_SHIFT 5
+#define ENTRY_CODE       ((uint32_t)(CODE_COUNT - 1) << ENTRY_CODE_SHIFT)
+#define ENTRY_BASE       (~(uint32_t)(PAGE_BYTES - 1))
+static_assert((ENTRY_CODE & ENTRY_BASE) == 0, "a code fits below the address of a page");
 
 struct arena {
-    uintptr_t base;                            /* [const]  */
     struct atomic32 entry[ARENA_PAGES];        /* [atomic] P1 */
     uint64_t returned[ARENA_PAGES / 64];       /* [lock:mheap] free pages without memory behind them */
     struct span span[ARENA_PAGES];             /* by first page */
@@ -67,6 +66,16 @@ GREY_INLINE uint32_t arena_entry(const struct arena *a, uintptr_t address)
     return a32_load_relaxed(&a->entry[arena_page(address)]);
 }
 
+GREY_INLINE unsigned entry_code(uint32_t entry)
+{
+    return (entry & ENTRY_CODE) >> ENTRY_CODE_SHIFT;
+}
+
+GREY_INLINE uint32_t entry_offset(uint32_t entry, uintptr_t address)
+{
+    return (uint32_t)address - (entry & ENTRY_BASE);
+}
+
 /* The record of the page that holds the address, which must be in a known arena. */
 GREY_INLINE struct span *pagemap_record(uintptr_t address)
 {
@@ -86,6 +95,10 @@ GREY_HIDDEN bool pagemap_add(uintptr_t base, size_t bytes);
    Called by the page heap's user before the span's first block is handed out. */
 GREY_HIDDEN void pagemap_set(const struct span *s);
 GREY_HIDDEN void pagemap_clear(const struct span *s);
+
+/* Clears the entry of a span of one block, if it still has this code. Of two threads that free the
+   same block, one succeeds. */
+GREY_HIDDEN bool pagemap_claim(uintptr_t base, unsigned code);
 
 /* Entries of a free run's two ends; the last page's record gets the run's base. [lock:mheap] */
 GREY_HIDDEN void pagemap_set_run(const struct span *run);

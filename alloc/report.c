@@ -156,7 +156,7 @@ size_t report_format(char *out, size_t size, const char *fmt, ...)
 
 /* Two characters are left for the newline and the terminator, however long the rest is. */
 __attribute__((format(printf, 3, 0))) static void write_line(int fd, const char *prefix, const char *fmt,
-                                                              va_list args)
+                                                             va_list args)
 {
     char line[REPORT_LINE_MAX];
     size_t n = report_format(line, sizeof line - 1, "%s", prefix);

@@ -73,7 +73,7 @@ static void helper(void)
         os_futex_wait_ns(&scavenger.never, 0, TICK_MS * UINT64_C(1000000));
         uint64_t now = tick();
         if (now % EMPTY_TICKS == 0)
-            mcentral_drop_empty();
+            mcentral_drop_kept();
         struct mheap_stats stats = mheap_stats_read(&heap_pages);
         size_t warm = pages_bytes(stats.warm), most = warm / 16 > BYTES_PER_TICK ? warm / 16 : BYTES_PER_TICK;
         if (now > delay && give_some(now - delay, most) > 0)

@@ -5,7 +5,7 @@
    steps a doubling, one block a span: they exist so that a thread can cache large blocks as
    it caches small ones. Beyond, every block is a span of exactly the pages it needs.
 
-   A class code fits the low byte of a page's entry in the page map. class_magic[] turns an
+   A class code fits seven bits of a page's entry in the page map. class_magic[] turns an
    offset into a slot: with magic = ceil(2^64 / size), the high half of offset * magic is the
    slot, and the low half is below magic exactly when the offset is a slot's start (Lemire,
    Kaser, Kurz: Faster remainder by direct computation, 2019). It is 0, so that the test
@@ -25,9 +25,9 @@ enum {
     CLASS_SMALL_LAST = 72,
     CLASS_RUN_LAST = 108,
     CLASS_COUNT,         /* codes with a cache entry are below */
+    CLASS_MANAGED = 126, /* every managed span: its record knows the class and the kind */
     CLASS_LARGE = 127,   /* a manual span of one block larger than RUN_MAX */
-    CLASS_MANAGED = 128, /* set in the code of every managed span */
-    CODE_COUNT = 256,
+    CODE_COUNT = 128,
 };
 
 /* A span of small blocks has at most this many, so its bitmap is one cache line. */
@@ -64,10 +64,15 @@ GREY_INLINE bool sizeclass_is_run(unsigned code)
     return code > CLASS_SMALL_LAST;
 }
 
-/* The slot that holds the byte at this offset of a span of the class. */
+/* The slot that holds the byte at this offset of a span whose class has this magic. */
+GREY_INLINE size_t slot_at(uint64_t magic, size_t offset)
+{
+    return (size_t)(((unsigned __int128)offset * magic) >> 64);
+}
+
 GREY_INLINE size_t sizeclass_slot(unsigned code, size_t offset)
 {
-    return (size_t)(((unsigned __int128)offset * class_magic[code]) >> 64);
+    return slot_at(class_magic[code], offset);
 }
 
 /* The class whose blocks hold size bytes and start at multiples of alignment, which is a power

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-uint64_t span_key;
-
 static void init(struct span *s, unsigned code, size_t slots)
 {
     s->slots = s->free_count = (uint16_t)slots;
@@ -68,6 +66,8 @@ static size_t take_fresh(struct span *s, uintptr_t *out, size_t max)
         *cookie_at(block) = cookie_of(block);
         out[max - 1 - i] = block;
     }
+    if (block + MIN_ALIGN <= s->base + s->pages * PAGE_BYTES)
+        *cookie_at(block) = cookie_of(block);
     bits_set_range(s->alloc_bits, s->free_index, n);
     s->free_index = (uint16_t)(s->free_index + n);
     return n;

@@ -4,8 +4,10 @@
        others are free. free_count is the number of clear bits below slots.
    S2  Slots from free_index on have never been handed out since the span was created: their
        bits are clear and their memory holds whatever the pages held before.
-   S3  A free slot below free_index, and a slot in a thread's cache, carries the cookie of its
-       address in its second word, unless the program wrote there after freeing it.
+   S3  A free slot below free_index, the one at free_index (or, at the end of the span, what is
+       left there), and a slot in a thread's cache carry the cookie of their address in their
+       second word, unless the program wrote there: so the slot behind the last one that was
+       handed out cannot be freed by mistake either.
 
    The record of a span lies in its first page's arena, at the index of that page, so that it
    is found without a pointer. A free run of the page heap uses the same record. */
@@ -56,13 +58,14 @@ static_assert(offsetof(struct span, alloc_bits) == 64, "the bits have a line of 
 
 #define KIND_MANUAL 0
 
-/* The cookie of a free block: what its second word holds while it is free. Address-keyed, so
-   that copying a free block's bytes elsewhere does not make the copy look free. */
-GREY_HIDDEN extern uint64_t span_key;
-
+/* The cookie of a free block: what its second word holds while it is free. It depends on the
+   address, so that copying a free block's bytes elsewhere does not make the copy look free; it is
+   not an address, so that no conservative scan follows it; and no program has a reason to store
+   it, as it might ~p to hide a pointer. Accidents are what it finds: who can write into free
+   blocks at will can forge it. */
 GREY_INLINE uint64_t cookie_of(uintptr_t block)
 {
-    return block ^ span_key;
+    return (uint64_t)block ^ UINT64_C(0xb8d5a7c3e6f19d2b);
 }
 
 GREY_INLINE uint64_t *cookie_at(uintptr_t block)
@@ -81,17 +84,15 @@ GREY_HIDDEN void span_init_large(struct span *s);
    out[max-1], lowest address last, so that a stack of them pops in rising order. Says how many. */
 GREY_HIDDEN size_t span_take_slots(struct span *s, uintptr_t *out, size_t max);
 
-/* Clears bits of one word of alloc_bits. False when one was clear already; the others are then
-   cleared all the same. */
-GREY_INLINE bool span_free_slots(struct span *s, size_t word, uint64_t bits)
+/* Clears bits of one word of alloc_bits. Returns those that were set. */
+GREY_INLINE uint64_t span_free_slots(struct span *s, size_t word, uint64_t bits)
 {
-    uint64_t before = s->alloc_bits[word];
-    bool all = (before & bits) == bits;
-    s->alloc_bits[word] = before & ~bits;
-    s->free_count = (uint16_t)(s->free_count + (unsigned)__builtin_popcountll(before & bits));
+    uint64_t set = s->alloc_bits[word] & bits;
+    s->alloc_bits[word] ^= set;
+    s->free_count = (uint16_t)(s->free_count + (unsigned)__builtin_popcountll(set));
     if (word < s->scan_word)
         s->scan_word = (uint8_t)word;
-    return all;
+    return set;
 }
 
 /* Clears the bit of a slot. False when it was clear already. */

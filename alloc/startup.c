@@ -46,11 +46,17 @@ static void child_after_fork(void)
     memcheck_fork_child();
 }
 
-__attribute__((constructor)) static void startup(void)
+/* The preload library is linked with -z initfirst: its constructor runs before all others, libc's
+   included, so that its fork handlers are the first to be registered and therefore hold the heap's
+   locks only while no other library's handler, which may allocate, is running. libc's environ is not
+   set yet then; glibc hands each constructor what it will be. */
+__attribute__((constructor)) static void startup(int argc, char **argv, char **environment)
 {
+    (void)argc;
+    (void)argv;
     if (!copies_start())
         return;
-    options_read(environ);
+    options_read(environ != NULL ? environ : environment);
     heap_init();
     /* Fails only without memory; then a fork amid other threads' allocations is not safe. */
     (void)pthread_atfork(heap_fork_prepare, heap_fork_parent, child_after_fork);

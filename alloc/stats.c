@@ -113,11 +113,12 @@ static void print_sums(int fd, const struct grey_stats *s)
 static void print_classes(int fd, const struct heap_stats *h)
 {
     size_t count, bytes;
-    report_row(fd, "%10s %8s %10s %10s %5s", "block size", "spans", "slots", "taken", "full");
+    report_row(fd, "%10s %8s %10s %10s %5s", "size class", "spans", "slots", "taken", "full");
     for (unsigned i = 0; i < h->class_count; i++)
         if (h->classes[i].spans != 0)
             report_row(fd, "%10zu %8zu %10zu %10zu %4u%%", h->classes[i].size, h->classes[i].spans,
-                       h->classes[i].slots, h->classes[i].used, percent(h->classes[i].used, h->classes[i].slots));
+                       h->classes[i].slots, h->classes[i].used,
+                       percent(h->classes[i].used, h->classes[i].slots));
     larger(h, &count, &bytes);
     if (count != 0)
         report_row(fd, "%10s %8zu %10zu %10zu  100%%  %s in all", "larger", count, count, count,
@@ -148,7 +149,8 @@ static void xml_sizes(FILE *out, const struct heap_stats *h, size_t *free_count,
             continue;
         *free_count += count;
         *free_bytes += count * h->classes[i].size;
-        fprintf(out, "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\" spans=\"%zu\" used=\"%zu\"/>\n",
+        fprintf(out,
+                "  <size from=\"%zu\" to=\"%zu\" total=\"%zu\" count=\"%zu\" spans=\"%zu\" used=\"%zu\"/>\n",
                 i == 0 ? (size_t)1 : h->classes[i - 1].size + 1, h->classes[i].size,
                 count * h->classes[i].size, count, h->classes[i].spans, h->classes[i].used);
     }

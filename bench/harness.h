@@ -24,7 +24,7 @@ typedef void bench_body(struct bench *b);
 struct bench_row {
     const char *name;    /* group/detail; unique                                             */
     bench_body *body;    /* called once per thread and trial                                 */
-    uint64_t arg[3];     /* read by the body through bench_arg()                             */
+    uint64_t arg[4];     /* read by the body through bench_arg()                             */
     uint64_t iterations; /* a fixed number; 0: as many as fill --min-time                    */
     bool memory;         /* its peak is the allocator's doing, and counts as a memory row    */
     bool scaling;        /* is also run as NAME@2 by two threads, to compare                 */

@@ -5,7 +5,16 @@
 
 #include <stdlib.h>
 
-enum { WINDOW = 20, SIZES = 1024 };
+enum { WINDOW = 20, SIZES = 1024, WARM = 100 };
+
+static void replace(char **block, const size_t *size, uint64_t from, uint64_t to)
+{
+    for (uint64_t i = from; i < to; i++) {
+        free(block[i % WINDOW]);
+        block[i % WINDOW] = must(malloc(size[i % SIZES]));
+        touch_pages(block[i % WINDOW], size[i % SIZES]);
+    }
+}
 
 static void window(struct bench *b)
 {
@@ -15,12 +24,9 @@ static void window(struct bench *b)
     for (unsigned i = 0; i < SIZES; i++)
         size[i] = random_log_size(&state, 64 << 10, 8 << 20);
 
+    replace(block, size, 0, WARM);
     uint64_t n = bench_begin(b);
-    for (uint64_t i = 0; i < n; i++) {
-        free(block[i % WINDOW]);
-        block[i % WINDOW] = must(malloc(size[i % SIZES]));
-        touch_pages(block[i % WINDOW], size[i % SIZES]);
-    }
+    replace(block, size, WARM, WARM + n);
     bench_end(b, n);
 
     for (unsigned i = 0; i < WINDOW; i++)

@@ -16,9 +16,9 @@ static void pair(struct bench *b)
     bench_end(b, n);
 }
 
-#define PAIR(label, size)                                                     \
-    {                                                                         \
-        .name = "pair/" label, .body = pair, .arg = { size }, .scaling = true \
+#define PAIR(label, size)                                                                                    \
+    {                                                                                                        \
+        .name = "pair/" label, .body = pair, .arg = { size }, .scaling = true                                \
     }
 static const struct bench_row rows[] = {
     PAIR("8", 8),

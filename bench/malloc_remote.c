@@ -128,9 +128,9 @@ static void exchange(struct bench *b)
     bench_end(b, n);
 }
 
-#define REMOTE(group, function, label, size)                                        \
-    {                                                                               \
-        .name = group "/" label, .body = function, .arg = { size }, .scaling = true \
+#define REMOTE(group, function, label, size)                                                                 \
+    {                                                                                                        \
+        .name = group "/" label, .body = function, .arg = { size }, .scaling = true                          \
     }
 static const struct bench_row rows[] = {
     REMOTE("remote", remote, "64", 64),     REMOTE("remote", remote, "512", 512),

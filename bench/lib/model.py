@@ -90,6 +90,7 @@ def run_process(argv, seconds, env=None):
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     if process.returncode != 0:
+        how = f"status {process.returncode}" if process.returncode > 0 else f"signal {-process.returncode}"
         last = (errors.strip().splitlines() or ["no message"])[-1]
-        raise Failure(f"{name} ended with status {process.returncode}: {last}")
+        raise Failure(f"{name} ended with {how}: {last}")
     return out

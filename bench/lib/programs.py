@@ -30,7 +30,7 @@ class Programs:
 
     def rows(self):
         """Rows for what is installed, and sentences about what is not."""
-        work = 1 if self.quick else 3
+        work = 1 if self.quick else 2
         c_file = self.write("large.c", c_source(100 * work))
         cc_file = self.write("containers.cc", cc_source(2 * work))
         sql = self.write("queries.sql", self.script("queries.sql").replace(":rows", str(25000 * work)))
@@ -39,7 +39,7 @@ class Programs:
             ("python3", [python, os.path.join(SCRIPTS, "objects.py"), str(20000 * work)],
              {"PYTHONMALLOC": "malloc"}),
             ("sqlite3", ["sqlite3", "-batch", ":memory:", f".read {sql}"], {}),
-            ("lua5.4", ["lua5.4", os.path.join(SCRIPTS, "trees.lua"), "15" if self.quick else "17"], {}),
+            ("lua5.4", ["lua5.4", os.path.join(SCRIPTS, "trees.lua"), "15" if self.quick else "16"], {}),
             ("gcc", ["gcc", "-O2", "-S", "-o", "/dev/null", c_file], {}),
             ("g++", ["g++", "-O2", "-S", "-o", "/dev/null", cc_file], {}),
         ]

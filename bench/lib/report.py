@@ -115,13 +115,15 @@ class Report:
                   ("memory", f"peak memory, {len(self.memory_rows)} rows, to row best"),
                   ("memory_to_best_peer", "peak memory, to the best of the others")]
         for key, title in titles:
-            lines.append(line(title, [figure(summary[n][key]) for n in self.names]))
+            if self.memory_rows or not key.startswith("memory"):
+                lines.append(line(title, [figure(summary[n][key]) for n in self.names]))
         for name in self.names:
             time, time_row = summary[name]["worst_time"]
             memory, memory_row = summary[name]["worst_memory"]
             worst = [f"time {time:.2f} ({time_row})"] if time else []
             worst += [f"memory {memory:.2f} ({memory_row})"] if memory else []
-            lines.append(f"  {name}, worst row: {', '.join(worst)}")
+            if worst:
+                lines.append(f"  {name}, worst row: {', '.join(worst)}")
         return lines + self.behind(self.names[0])
 
     def behind(self, name):

@@ -1,0 +1,70 @@
+/* What the documents quote is what the library has: the program at the top of greyspan.h is
+   header_example.c, the table of docs/options.md is that of GREY_HELP=1, and the header is C++ too. */
+#include "api.h"
+
+/* The text after `start`, each line freed of `prefix`, up to a line that has something else. */
+static char *quoted(const char *text, const char *start, const char *prefix, const char *blank)
+{
+    char *out = calloc(1, OUTPUT_MAX);
+    const char *at = strstr(text, start);
+    for (at = at == NULL ? "" : at; *at != '\0';) {
+        const char *end = strchr(at, '\n');
+        size_t n = (size_t)(end - at);
+        if (strncmp(at, prefix, strlen(prefix)) == 0)
+            strncat(out, at + strlen(prefix), n - strlen(prefix));
+        else if (n != strlen(blank) || strncmp(at, blank, n) != 0)
+            break;
+        strcat(out, "\n");
+        at = end + 1;
+    }
+    return out;
+}
+
+static void the_headers_program_is_tested(void)
+{
+    char *header = read_source("../../include/greyspan.h"), *program = read_source("header_example.c");
+    CHECK(header != NULL && program != NULL, "both sources are there");
+    if (header == NULL || program == NULL)
+        return;
+    char *quote = quoted(header, " *     #include <greyspan.h>", " *     ", " *");
+    size_t n = strlen(quote);
+    CHECK(n > 1 && quote[n - 1] == '\n' && strncmp(quote, program, n - 1) == 0 && strlen(program) == n - 1,
+          "the program in greyspan.h is tests/api/header_example.c, not:\n%s", quote);
+    free(quote);
+    free(program);
+    free(header);
+}
+
+static void the_table_of_options_is_printed(void)
+{
+    char *page = read_source("../../docs/options.md");
+    CHECK(page != NULL, "docs/options.md is there");
+    if (page == NULL)
+        return;
+    struct outcome *o = run_shell("env -u GREY_STATS GREY_HELP=1 '%s' nothing 2>&1 >/dev/null", self_path());
+    CHECK(strncmp(o->output, "option ", 7) == 0, "GREY_HELP=1 prints a table: %s", o->output);
+    CHECK(strstr(page, o->output) != NULL, "docs/options.md shows what GREY_HELP=1 prints:\n%s", o->output);
+    free(page);
+}
+
+static void the_header_is_cxx(void)
+{
+    if (!succeeded(run_shell("command -v c++ >/dev/null")))
+        return;
+    struct outcome *o = run_shell("c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only -x c++ "
+                                  "'%s/../../include/greyspan.h' 2>&1",
+                                  source_dir());
+    CHECK(succeeded(o), "greyspan.h is C++:\n%s", o->output);
+}
+
+int main(int argc, char **argv)
+{
+    (void)argv;
+    CHECK(grey_version()[0] != '\0', "the library is linked");
+    if (argc > 1)
+        return result(); /* run for what the library prints at its start */
+    the_headers_program_is_tested();
+    the_table_of_options_is_printed();
+    the_header_is_cxx();
+    return result();
+}

@@ -1,0 +1,9 @@
+// dies: greyspan: free(%p): double free
+/* A block of 1 MiB freed twice in a row. */
+#include "misuse.h"
+
+int main(void)
+{
+    free(misuse_freed(malloc(hide(MIB))));
+    return misuse_survived();
+}
