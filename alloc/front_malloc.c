@@ -184,25 +184,23 @@ EXPORT int malloc_info(int options_of_call, FILE *out)
    the large blocks, "fast" the threads' caches. arena == uordblks + fordblks, as there. */
 EXPORT struct mallinfo2 mallinfo2(void)
 {
+    struct grey_stats s;
     struct heap_stats h;
-    size_t free_slots = 0, used_bytes = 0;
+    size_t free_slots = 0;
 
-    heap_stats_read(&h);
-    for (unsigned i = 0; i < h.class_count; i++) {
+    stats_read(&s, &h);
+    for (unsigned i = 0; i < h.class_count; i++)
         free_slots += h.classes[i].slots - h.classes[i].used;
-        used_bytes += h.classes[i].used * h.classes[i].size;
-    }
-    struct mallinfo2 m = {
-        .arena = h.in_use - h.large_bytes + h.warm,
+    return (struct mallinfo2){
+        .arena = s.span_bytes - s.large_bytes + s.warm_bytes,
         .ordblks = free_slots,
-        .hblks = h.large_blocks,
-        .hblkhd = h.large_bytes,
-        .fsmblks = h.cached,
-        .uordblks = used_bytes > h.cached ? used_bytes - h.cached : 0,
-        .keepcost = h.warm,
+        .hblks = s.large_count,
+        .hblkhd = s.large_bytes,
+        .fsmblks = s.cached_bytes,
+        .uordblks = s.block_bytes - s.large_bytes,
+        .fordblks = s.cached_bytes + s.unused_bytes + s.warm_bytes,
+        .keepcost = s.warm_bytes,
     };
-    m.fordblks = m.arena > m.uordblks ? m.arena - m.uordblks : 0;
-    return m;
 }
 
 static int saturated(size_t n)

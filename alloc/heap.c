@@ -84,6 +84,21 @@ static const char *explain(uintptr_t p)
     return why;
 }
 
+/* A block that starts there, in a span some of whose free slots lost their cookies: its bit, which
+   only its owner changes if it has one, tells. */
+static struct block look_up_purged(struct span *s, uint32_t offset)
+{
+    uint64_t magic = class_magic[s->code];
+    size_t slot = slot_at(magic, offset);
+    if (offset * magic >= magic || slot >= s->slots)
+        return (struct block){ .why = not_start };
+    const struct atomicw *word = (const struct atomicw *)&s->alloc_bits[slot / 64];
+    /* relaxed: others change other bits of the word; ours was set before we were given the block. */
+    if ((aw_load_relaxed(word) >> (slot % 64) & 1) == 0 || *cookie_at(s->base + offset) == cookie_of(s->base + offset))
+        return (struct block){ .why = free_twice };
+    return (struct block){ .span = s, .code = s->code, .size = size_classes[s->code].size };
+}
+
 /* Any thread, any value of p. */
 static struct block look_up(uintptr_t p)
 {
@@ -98,6 +113,8 @@ static struct block look_up(uintptr_t p)
         return none;
     }
     struct span *s = pagemap_record(p - offset);
+    if (code == CLASS_PURGED)
+        return look_up_purged(s, offset);
     bool starts = code == CLASS_LARGE ? offset == 0 : offset * class_magic[code] < class_magic[code];
     if (!starts || (code != CLASS_LARGE && sizeclass_slot(code, offset) >= s->slots)) {
         none.why = not_start;
@@ -145,7 +162,7 @@ static uintptr_t take_block(struct mcache *c, unsigned code, bool *zeroed, size_
 
 static uintptr_t alloc_class(unsigned code, bool *zeroed, size_t size, const char *call)
 {
-    struct mcache *own = thread_cache(), *c = own != NULL ? own : thread_share();
+    struct mcache *own = memcheck_on ? NULL : thread_cache(), *c = own != NULL ? own : thread_share();
     if (c == NULL)
         return 0;
     uintptr_t block = take_block(c, code, zeroed, size, call);
@@ -164,16 +181,36 @@ static uintptr_t alloc_large(size_t size, size_t alignment, struct pages room, b
     span_init_large(s);
     pagemap_set(s);
     *zeroed = s->zeroed;
+    /* realloc may make it a block that carries a cookie when it is freed, and what the pages held
+       before may look like one. */
+    if (!s->zeroed)
+        *cookie_at(s->base) = 0;
     return s->base;
+}
+
+static uintptr_t try_any(size_t size, bool *zeroed, const char *call)
+{
+    if (size > RUN_MAX)
+        return alloc_large(size, 1, (struct pages){ 0 }, zeroed);
+    return alloc_class(sizeclass_of(size), zeroed, size, call);
+}
+
+/* Before giving up: what is kept for speed goes to the page heap, where it may become one piece. */
+static void reclaim(void)
+{
+    thread_flush();
+    mcentral_drop_kept();
 }
 
 /* size is at most PTRDIFF_MAX. */
 static uintptr_t alloc_any(size_t size, bool *zeroed, const char *call)
 {
     heap_init();
-    if (size > RUN_MAX)
-        return alloc_large(size, 1, (struct pages){ 0 }, zeroed);
-    return alloc_class(sizeclass_of(size), zeroed, size, call);
+    uintptr_t block = try_any(size, zeroed, call);
+    if (likely(block != 0))
+        return block;
+    reclaim();
+    return try_any(size, zeroed, call);
 }
 
 static void *or_no_memory(uintptr_t block)
@@ -222,12 +259,21 @@ void *heap_calloc(size_t count, size_t size, const char *call)
 }
 
 /* The block of a class that is aligned anyway; a span of its own beyond a page. */
-static uintptr_t alloc_aligned(size_t alignment, size_t size, bool *zeroed, const char *call)
+static uintptr_t try_aligned(size_t alignment, size_t size, bool *zeroed, const char *call)
 {
     unsigned code = alignment <= PAGE_BYTES ? sizeclass_aligned(size, alignment) : CLASS_NONE;
     if (code != CLASS_NONE)
         return alloc_class(code, zeroed, size, call);
     return alloc_large(size, alignment, (struct pages){ 0 }, zeroed);
+}
+
+static uintptr_t alloc_aligned(size_t alignment, size_t size, bool *zeroed, const char *call)
+{
+    uintptr_t block = try_aligned(alignment, size, zeroed, call);
+    if (likely(block != 0))
+        return block;
+    reclaim();
+    return try_aligned(alignment, size, zeroed, call);
 }
 
 void *heap_aligned(size_t alignment, size_t size, const char *call)
@@ -256,10 +302,10 @@ static uintptr_t free_block(uintptr_t p, const struct block *b)
     if (b->code == CLASS_LARGE) {
         if (!pagemap_claim(p, CLASS_LARGE))
             return p;
-        mheap_free(&heap_pages, b->span);
+        mheap_free(&heap_pages, b->span, (struct pages){ 0 });
         return 0;
     }
-    struct mcache *own = thread_cache(), *c = own != NULL ? own : thread_share();
+    struct mcache *own = memcheck_on ? NULL : thread_cache(), *c = own != NULL ? own : thread_share();
     if (c == NULL)
         return 0; /* no memory for a cache: better lost than corrupted */
     uintptr_t bad = mcache_push(&c->bin[b->code], p) ? 0 : mcache_overflow(c, b->code, p);
@@ -389,13 +435,13 @@ void *heap_realloc(void *p, size_t size, const char *call)
         return p;
     if (unlikely(memcheck_on))
         return memcheck_realloc(p, size, call);
-    if (size == 0) {
-        heap_free(p, call);
-        return NULL;
-    }
     struct block b = look_up((uintptr_t)p);
     if (unlikely(b.code == CLASS_NONE)) {
         report_misuse_args(b.why == free_twice ? not_allocated : b.why, "%s(%p, %zu)", call, p, size);
+        return NULL;
+    }
+    if (size == 0) {
+        heap_free(p, call);
         return NULL;
     }
     if (unlikely(size > PTRDIFF_MAX))
@@ -441,34 +487,36 @@ size_t heap_raw_usable(const void *p)
 
 /* ---- fork ---- */
 
+/* Every lock, in rank order. */
+static void each_lock(void (*f)(struct lock *l))
+{
+    f(thread_lock());
+    f(scavenger_lock());
+    mcentral_each_lock(f);
+    f(&heap_pages.lock);
+    f(meta_lock());
+}
+
 void heap_fork_prepare(void)
 {
     heap_init();
-    lock_take(thread_lock());
-    lock_take(scavenger_lock());
-    mcentral_lock_all();
-    lock_take(&heap_pages.lock);
-    lock_take(meta_lock());
+    each_lock(lock_take);
+    lock_fork_begin();
+    each_lock(lock_fork_hold);
 }
 
 void heap_fork_parent(void)
 {
-    lock_drop(meta_lock());
-    lock_drop(&heap_pages.lock);
-    mcentral_unlock_all();
-    lock_drop(scavenger_lock());
-    lock_drop(thread_lock());
+    each_lock(lock_fork_release);
+    lock_fork_end();
 }
 
 void heap_fork_child(void)
 {
-    lock_reset(meta_lock());
-    lock_reset(&heap_pages.lock);
-    mcentral_reset_all();
-    lock_reset(scavenger_lock());
     scavenger_fork_child();
     thread_fork_child();
-    lock_reset(thread_lock());
+    each_lock(lock_fork_release);
+    lock_fork_end();
 }
 
 /* ---- the whole heap ---- */
@@ -505,12 +553,12 @@ void heap_stats_read(struct heap_stats *out)
     heap_init();
     memset(out, 0, sizeof *out);
     thread_sum(&sums);
-    mcentral_lock_all();
+    mcentral_each_lock(lock_take);
     lock_take(&heap_pages.lock);
     pagemap_each_arena(count_arena, out);
     struct mheap_stats pages = heap_pages.stats;
     lock_drop(&heap_pages.lock);
-    mcentral_unlock_all();
+    mcentral_each_lock(lock_drop);
 
     out->mapped = pages.reserved_bytes;
     out->in_use = pages_bytes(pages.in_use);

@@ -1,7 +1,59 @@
-/* lock: the contended paths. States: 0 free, 1 taken, 2 taken and somebody may sleep. */
+/* lock: the contended paths, and forks. */
 #include "alloc/lock.h"
 
 #include "alloc/os.h"
+
+enum {
+    FREE,
+    TAKEN,
+    WAITED,   /* taken, and somebody may sleep */
+    FOR_FORK, /* taken for a fork; its thread passes */
+    FOR_FORK_WAITED,
+};
+
+static bool is_for_fork(const struct lock *l)
+{
+    return a32_load_relaxed(&l->state) >= FOR_FORK; /* relaxed: only the forking thread sets it */
+}
+
+/* The forking thread, and the process it forks: in the child every thread passes, for there is
+   only one. [atomic] set and read by the forking thread; others read anything but their own. */
+static struct atomic32 fork_thread, fork_process;
+
+void lock_fork_begin(void)
+{
+    a32_store_relaxed(&fork_process, (uint32_t)os_getpid());
+    a32_store_relaxed(&fork_thread, (uint32_t)os_gettid());
+}
+
+void lock_fork_end(void)
+{
+    a32_store_relaxed(&fork_thread, 0);
+}
+
+void lock_fork_hold(struct lock *l)
+{
+    lock_note_dropped(l); /* as far as ranks go: the handlers take others */
+    /* relaxed: we hold it; a waiter may come in between, and stays one. */
+    if (!a32_cas_full(&l->state, TAKEN, FOR_FORK))
+        a32_store_relaxed(&l->state, FOR_FORK_WAITED);
+}
+
+void lock_fork_release(struct lock *l)
+{
+    /* release, both: pairs with the acquire of whoever takes it next. */
+    if (a32_cas_release(&l->state, FOR_FORK, FREE))
+        return;
+    a32_store_release(&l->state, FREE);
+    os_futex_wake(&l->state, INT_MAX);
+}
+
+static bool passes(void)
+{
+    uint32_t thread = a32_load_relaxed(&fork_thread);
+    return thread != 0
+           && (thread == (uint32_t)os_gettid() || a32_load_relaxed(&fork_process) != (uint32_t)os_getpid());
+}
 
 /* Holders keep a lock for well under a microsecond: spinning a little beats the kernel,
    unless there is one processor, where the holder cannot be running. */
@@ -13,23 +65,32 @@ void lock_take_slow(struct lock *l)
     for (int i = 0; i < spins; i++) {
         cpu_relax();
         /* acquire, here and below: pairs with the release in lock_drop(). */
-        if (a32_load_relaxed(&l->state) == 0 && a32_cas_acquire(&l->state, 0, 1))
+        if (a32_load_relaxed(&l->state) == FREE && a32_cas_acquire(&l->state, FREE, TAKEN))
             return;
     }
     for (;;) {
         /* Take it as "somebody may sleep": we cannot know that nobody else does. */
-        if (a32_cas_acquire(&l->state, 0, 2))
+        if (a32_cas_acquire(&l->state, FREE, WAITED))
             return;
-        if (a32_load_relaxed(&l->state) == 2 || a32_cas_acquire(&l->state, 1, 2))
-            os_futex_wait(&l->state, 2);
+        uint32_t state = a32_load_relaxed(&l->state);
+        if (state >= FOR_FORK) {
+            if (passes())
+                return;
+            if (state == FOR_FORK_WAITED || a32_cas_full(&l->state, FOR_FORK, FOR_FORK_WAITED))
+                os_futex_wait(&l->state, FOR_FORK_WAITED);
+        } else if (state == WAITED || a32_cas_acquire(&l->state, TAKEN, WAITED)) {
+            os_futex_wait(&l->state, WAITED);
+        }
     }
 }
 
 void lock_drop_slow(struct lock *l)
 {
-    assert(a32_load_relaxed(&l->state) == 2);
+    if (is_for_fork(l))
+        return; /* we passed */
+    assert(a32_load_relaxed(&l->state) == WAITED);
     /* release: pairs with the acquire of whoever takes it next. */
-    a32_store_release(&l->state, 0);
+    a32_store_release(&l->state, FREE);
     os_futex_wake(&l->state, 1);
 }
 
@@ -40,6 +101,8 @@ static __thread unsigned held_count;
 
 void lock_note_taken(struct lock *l)
 {
+    if (is_for_fork(l))
+        return;
     assert(held_count < COUNT(held));
     for (unsigned i = 0; i < held_count; i++)
         assert(held[i]->rank < l->rank || (held[i]->rank == l->rank && held[i] < l));
@@ -48,6 +111,8 @@ void lock_note_taken(struct lock *l)
 
 void lock_note_dropped(struct lock *l)
 {
+    if (is_for_fork(l))
+        return;
     for (unsigned i = held_count; i-- > 0;) {
         if (held[i] != l)
             continue;
@@ -59,6 +124,8 @@ void lock_note_dropped(struct lock *l)
 
 bool lock_is_held(const struct lock *l)
 {
+    if (is_for_fork(l))
+        return passes();
     for (unsigned i = 0; i < held_count; i++)
         if (held[i] == l)
             return true;

@@ -51,7 +51,7 @@ static inline bool lock_try(struct lock *l)
     if (!a32_cas_acquire(&l->state, 0, 1))
         return false;
     lock_note_taken(l);
-    return true;
+    return true; /* also false for who passes in a fork: such a caller has another way */
 }
 
 static inline void lock_drop(struct lock *l)
@@ -61,11 +61,13 @@ static inline void lock_drop(struct lock *l)
         lock_drop_slow(l);
 }
 
-/* In the child of a fork, whose threads are gone: forgets waiters. */
-static inline void lock_reset(struct lock *l)
-{
-    lock_note_dropped(l);
-    a32_store_release(&l->state, 0);
-}
+/* Over a fork every lock is taken, and other libraries' fork handlers, which run inside ours,
+   may allocate: from lock_fork_begin() to lock_fork_end() the forking thread, and in the child
+   its only thread, passes through the locks held for the fork as if they were free.
+   lock_fork_hold() follows a lock_take(); lock_fork_release() ends what it began. */
+GREY_HIDDEN void lock_fork_begin(void);
+GREY_HIDDEN void lock_fork_hold(struct lock *l);
+GREY_HIDDEN void lock_fork_release(struct lock *l);
+GREY_HIDDEN void lock_fork_end(void);
 
 #endif

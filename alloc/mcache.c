@@ -25,7 +25,7 @@ static struct fixalloc arrays[CAPACITY_LOG_MAX + 1] = {
 };
 
 /* A stack holds at most this much, but at least one block. */
-#define STACK_BYTES     KIB(512)
+#define STACK_BYTES     KIB(256)
 #define STACK_BYTES_RUN KIB(768)
 
 static unsigned capacity_most(unsigned code)
@@ -69,7 +69,7 @@ static uintptr_t give_runs(unsigned code, const uintptr_t *blocks, size_t n)
         if (!pagemap_claim(blocks[i], code))
             bad = blocks[i];
         else
-            mheap_free(&heap_pages, pagemap_record(blocks[i]));
+            mheap_free(&heap_pages, pagemap_record(blocks[i]), (struct pages){ 0 });
     }
     return bad;
 }

@@ -281,7 +281,7 @@ static void drop_spans(struct span *drop)
     while (drop != NULL) {
         struct span *next = drop->next;
         pagemap_clear(drop);
-        mheap_free(&heap_pages, drop);
+        mheap_free(&heap_pages, drop, span_untouched(drop));
         drop = next;
     }
 }
@@ -399,27 +399,77 @@ void mcentral_drop_kept(void)
     }
 }
 
-/* ---- fork ---- */
+/* ---- purging ---- */
 
-static void each_lock(void (*f)(struct lock *))
+/* A partial span that is worth it, taken out of its queue; s->returned remembers the free count
+   at its last purge. */
+static struct span *take_quiet_locked(struct mcentral *c, struct span **next)
+{
+    for (struct span *s = *next; s != NULL; s = s->next) {
+        bool quiet = s->quiet_count == s->free_count, done = s->purged && s->returned == s->free_count;
+        s->quiet_count = s->free_count;
+        if (!quiet || done || is_empty(s) || s->free_count * size_classes[s->code].size < os_page_size())
+            continue;
+        *next = s->next;
+        dequeue_locked(c, s);
+        return s;
+    }
+    *next = NULL;
+    return NULL;
+}
+
+static void put_back_locked(struct mcentral *c, struct span *s, struct span **drop)
+{
+    if (!is_empty(s) || keep_empty_locked(c, s)) {
+        enqueue_locked(c, s, LIST_PARTIAL);
+    } else {
+        s->next = *drop;
+        *drop = s;
+    }
+}
+
+/* Each span is out of its queue for the time of its system calls, which are made without the lock:
+   blocks may be freed into it, none are taken from it. A fork cannot fall in between: the
+   scavenger's lock is held. */
+static size_t purge_central(struct mcentral *c, size_t most)
+{
+    size_t purged = 0;
+    uint64_t bits[SLOTS_MAX / 64];
+    lock_take(&c->lock);
+    struct span *next = c->partial[0].first;
+    for (size_t left = most; left > 0; left--) {
+        struct span *s = take_quiet_locked(c, &next), *drop = NULL;
+        if (s == NULL)
+            break;
+        memcpy(bits, s->alloc_bits, sizeof bits);
+        s->returned = s->free_count;
+        lock_drop(&c->lock);
+        purged += span_purge(s, bits);
+        lock_take(&c->lock);
+        put_back_locked(c, s, &drop);
+        if (drop != NULL || (next != NULL && next->list != LIST_PARTIAL)) {
+            lock_drop(&c->lock);
+            drop_spans(drop);
+            return purged; /* the queue changed under us: the next call goes on */
+        }
+    }
+    lock_drop(&c->lock);
+    return purged;
+}
+
+size_t mcentral_purge(size_t most)
+{
+    size_t purged = 0;
+    for (unsigned i = 0; i < shard_count; i++)
+        for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST && purged < most; code++)
+            purged += purge_central(&centrals[i][code], most - purged);
+    return purged;
+}
+
+void mcentral_each_lock(void (*f)(struct lock *l))
 {
     transfer_each_lock(f);
     for (unsigned i = 0; i < shard_count; i++)
         for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
             f(&centrals[i][code].lock);
-}
-
-void mcentral_lock_all(void)
-{
-    each_lock(lock_take);
-}
-
-void mcentral_unlock_all(void)
-{
-    each_lock(lock_drop);
-}
-
-void mcentral_reset_all(void)
-{
-    each_lock(lock_reset);
 }

@@ -42,9 +42,11 @@ GREY_HIDDEN void mcentral_uncache(struct span *s);
 /* Gives what is kept for reuse, batches in transfer and empty spans, to the page heap. */
 GREY_HIDDEN void mcentral_drop_kept(void);
 
-/* For fork, and for who counts every span: all locks, in rank order. */
-GREY_HIDDEN void mcentral_lock_all(void);
-GREY_HIDDEN void mcentral_unlock_all(void);
-GREY_HIDDEN void mcentral_reset_all(void);
+/* Gives back the memory of free slots in partly used spans in which nothing was freed since the
+   last call. At most so many spans; says how many. For the scavenger, about once a second. */
+GREY_HIDDEN size_t mcentral_purge(size_t most);
+
+/* For fork, and for who counts every span: f on all locks, in rank order. */
+GREY_HIDDEN void mcentral_each_lock(void (*f)(struct lock *l));
 
 #endif

@@ -259,8 +259,11 @@ size_t memcheck_usable(const void *p, const char *call)
 
 void memcheck_fork_child(void)
 {
-    /* Its list may have been cut in the middle; what it holds stays inaccessible for ever. */
-    lock_reset(&quarantine.lock);
+    if (!memcheck_on)
+        return;
+    /* Another thread may have held the lock, its list cut in the middle. A new one for the child;
+       what the old one holds stays inaccessible for ever. */
+    quarantine.lock = (struct lock)LOCK_INIT(RANK_MEMCHECK);
     quarantine.first = quarantine.last = 0;
     quarantine.bytes = 0;
 }

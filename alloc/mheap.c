@@ -99,7 +99,7 @@ static size_t returned_count(uintptr_t base, size_t n)
 }
 
 /* Makes a free run of these pages; their returned bits are right already. */
-static struct span *run_make_locked(struct mheap *h, uintptr_t base, size_t n, size_t returned, uint64_t freed_at)
+static struct span *run_make_locked(struct mheap *h, uintptr_t base, size_t n, size_t returned, uint32_t freed_at)
 {
     struct span *run = pagemap_record(base);
     run->base = base;
@@ -142,7 +142,7 @@ static struct span *run_at_locked(uintptr_t page)
 
 /* Adds free pages to the bins, merged with their neighbours (H1). A run is as old as its
    longest part: what comes and goes at its edge must not keep all of it from the scavenger. */
-static void run_insert_locked(struct mheap *h, uintptr_t base, size_t n, size_t returned, uint64_t freed_at)
+static void run_insert_locked(struct mheap *h, uintptr_t base, size_t n, size_t returned, uint32_t freed_at)
 {
     struct span *before = run_before_locked(base), *after = run_at_locked(base + n * PAGE_BYTES);
     struct span *neighbours[] = { before, after };
@@ -289,7 +289,7 @@ static struct span *carve_locked(struct mheap *h, struct span *run, uintptr_t st
     uintptr_t base = run->base;
     size_t before = (start - base) >> PAGE_SHIFT, after = run->pages - before - n;
     size_t returned = run->returned;
-    uint64_t freed_at = run->freed_at;
+    uint32_t freed_at = run->freed_at;
     run_unmake_locked(h, run);
 
     size_t taken = returned == 0 ? 0 : returned_change(start, n, false);
@@ -355,17 +355,21 @@ static void drop_and_tell(struct mheap *h)
         h->on_surplus();
 }
 
-void mheap_free(struct mheap *h, struct span *s)
+void mheap_free(struct mheap *h, struct span *s, struct pages untouched)
 {
     uintptr_t base = s->base;
-    size_t n = s->pages;
+    size_t n = s->pages, cold = untouched.n;
+    assert(cold == 0 || (s->zeroed && cold <= n));
     lock_take(&h->lock);
     assert(s->state == SPAN_MANUAL || s->state == SPAN_MANAGED);
     s->state = SPAN_NONE;
     h->stats.spans--;
     h->stats.in_use.n -= n;
-    h->stats.warm.n += n;
-    run_insert_locked(h, base, n, 0, h->clock);
+    h->stats.warm.n += n - cold;
+    h->stats.cold.n += cold;
+    if (cold > 0)
+        returned_change(base + (n - cold) * PAGE_BYTES, cold, true);
+    run_insert_locked(h, base, n, cold, h->clock);
     drop_and_tell(h);
 }
 
@@ -470,8 +474,26 @@ struct span *mheap_hold_warm(struct mheap *h, uint64_t freed_before, struct page
     return held;
 }
 
+/* The records of pages inside a held run mean nothing any more: their memory goes back, too. The
+   first and the last page's do, see run_make_locked(). */
+static void discard_records(const struct span *run)
+{
+    struct arena *a = pagemap_arena(run->base);
+    size_t first = arena_page(run->base) + 1, end = first + run->pages - 2;
+    if (run->pages < 3)
+        return;
+    if (end > ARENA_PAGES)
+        end = ARENA_PAGES; /* what lies in the next arena stays */
+    uintptr_t from = round_up((uintptr_t)&a->span[first], os_page_size());
+    uintptr_t to = round_down((uintptr_t)&a->span[end], os_page_size());
+    if (from < to)
+        os_discard((void *)from, to - from);
+}
+
 void mheap_release_held(struct mheap *h, struct span *run, bool given_back)
 {
+    if (given_back)
+        discard_records(run);
     lock_take(&h->lock);
     assert(run->state == SPAN_HELD);
     size_t n = run->pages;

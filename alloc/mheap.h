@@ -41,7 +41,7 @@ struct mheap {
     uintptr_t committed;       /* [lock:mheap] the current region: committed up to here, */
     uintptr_t reserved;        /* [lock:mheap] reserved up to here                       */
     size_t commit_step;        /* [lock:mheap] bytes to commit at least                  */
-    uint64_t clock;            /* [lock:mheap] the scavenger's, stamps freed runs        */
+    uint32_t clock;            /* [lock:mheap] the scavenger's, stamps freed runs        */
     struct mheap_stats stats;  /* [lock:mheap] */
     size_t surplus_bytes;      /* [const] more than this warm: call */
     void (*on_surplus)(void);  /* [const] with no lock of ours held; may be NULL */
@@ -62,8 +62,9 @@ struct run_request {
    enter the kernel. */
 GREY_HIDDEN struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_state state);
 
-/* Takes back a span whose page map entries are cleared. */
-GREY_HIDDEN void mheap_free(struct mheap *h, struct span *s);
+/* Takes back a span whose page map entries are cleared, and whose last pages, untouched of them,
+   have never been written to and had no memory behind them when the span was made. */
+GREY_HIDDEN void mheap_free(struct mheap *h, struct span *s, struct pages untouched);
 
 /* Grows the span in place to n pages if the pages behind it are free or can be had. */
 GREY_HIDDEN bool mheap_extend(struct mheap *h, struct span *s, struct pages n);

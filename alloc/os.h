@@ -34,6 +34,7 @@ GREY_HIDDEN void os_helper_forget(void);
 GREY_HIDDEN bool os_secure(void);      /* set-uid or the like: the environment is not trusted */
 GREY_HIDDEN uint64_t os_random(void);  /* the same for the life of the process */
 GREY_HIDDEN int os_getpid(void);
+GREY_HIDDEN int os_gettid(void);
 GREY_HIDDEN void os_write(int fd, const char *s, size_t n);
 GREY_HIDDEN _Noreturn void os_abort(void);
 

@@ -271,6 +271,11 @@ int os_getpid(void)
     return (int)call6(SYS_getpid, 0, 0, 0, 0, 0, 0);
 }
 
+int os_gettid(void)
+{
+    return (int)call6(SYS_gettid, 0, 0, 0, 0, 0, 0);
+}
+
 void os_write(int fd, const char *s, size_t n)
 {
     while (n > 0) {

@@ -117,6 +117,12 @@ void pagemap_clear(const struct span *s)
     set_entries(s, 0);
 }
 
+void pagemap_set_purged(const struct span *s, uintptr_t start, uintptr_t stop)
+{
+    for (uintptr_t page = round_down(start, PAGE_BYTES); page < stop; page += PAGE_BYTES)
+        set_entry(page, (uint32_t)s->base | (uint32_t)CLASS_PURGED << ENTRY_CODE_SHIFT);
+}
+
 bool pagemap_claim(uintptr_t base, unsigned code)
 {
     struct atomic32 *entry = &pagemap_arena(base)->entry[arena_page(base)];

@@ -96,6 +96,9 @@ GREY_HIDDEN bool pagemap_add(uintptr_t base, size_t bytes);
 GREY_HIDDEN void pagemap_set(const struct span *s);
 GREY_HIDDEN void pagemap_clear(const struct span *s);
 
+/* The entries of the span's pages that hold a byte of [start, stop) say CLASS_PURGED. */
+GREY_HIDDEN void pagemap_set_purged(const struct span *s, uintptr_t start, uintptr_t stop);
+
 /* Clears the entry of a span of one block, if it still has this code. Of two threads that free the
    same block, one succeeds. */
 GREY_HIDDEN bool pagemap_claim(uintptr_t base, unsigned code);

@@ -7,7 +7,8 @@
 
 #define TICK_MS       250
 #define IDLE_TICKS    8
-#define EMPTY_TICKS   4 /* every so many ticks the centrals' empty spans go back, too */
+#define EMPTY_TICKS   4 /* every so many ticks what the centrals keep goes back, too */
+#define PURGE_SPANS   4096 /* then, spans purged at most */
 /* One madvise: long enough to be worth the call, short enough for a fork or an allocation that
    wants the pages to wait for it. */
 #define CHUNK         MIB(8)
@@ -58,12 +59,22 @@ size_t scavenger_give_all(void)
 }
 
 /* Advances the clock that stamps freed runs. */
-static uint64_t tick(void)
+static uint32_t tick(void)
 {
     lock_take(&heap_pages.lock);
-    uint64_t now = ++heap_pages.clock;
+    uint32_t now = ++heap_pages.clock;
     lock_drop(&heap_pages.lock);
     return now;
+}
+
+/* Spans purged. */
+static size_t drop_idle(void)
+{
+    mcentral_drop_kept();
+    lock_take(&scavenger.lock);
+    size_t purged = mcentral_purge(PURGE_SPANS);
+    lock_drop(&scavenger.lock);
+    return purged;
 }
 
 static void helper(void)
@@ -72,8 +83,8 @@ static void helper(void)
     for (uint64_t idle = 0; idle < IDLE_TICKS + delay; idle++) {
         os_futex_wait_ns(&scavenger.never, 0, TICK_MS * UINT64_C(1000000));
         uint64_t now = tick();
-        if (now % EMPTY_TICKS == 0)
-            mcentral_drop_kept();
+        if (now % EMPTY_TICKS == 0 && drop_idle() > 0)
+            idle = 0;
         struct mheap_stats stats = mheap_stats_read(&heap_pages);
         size_t warm = pages_bytes(stats.warm), most = warm / 16 > BYTES_PER_TICK ? warm / 16 : BYTES_PER_TICK;
         if (now > delay && give_some(now - delay, most) > 0)

@@ -15,13 +15,14 @@ static size_t next_size(size_t size)
     return size + (step > least ? step : least);
 }
 
-/* Pages of a span: many blocks of a small class, so that a refill seldom needs a new span, but
-   not so many that a span hardly ever becomes empty again; and little lost at the end. */
+/* Pages of a span: enough blocks that a refill seldom needs a new span, but not so many that a
+   span hardly ever becomes empty again, or that a class of which a thread has three blocks
+   spreads over the address space; and little lost at the end. */
 static size_t span_pages(size_t size)
 {
-    size_t want = size * 128, least = size > KIB(16) ? KIB(128) : KIB(64);
-    if (want > least)
-        want = least;
+    size_t want = size * 32, most = size > KIB(8) ? size * 4 : KIB(32);
+    if (want > most)
+        want = most;
     size_t first = pages_for(want).n, best = first;
     for (size_t n = first; n <= first + 8 && n * PAGE_BYTES / size <= SLOTS_MAX; n++) {
         if (n * PAGE_BYTES % size * 32 <= n * PAGE_BYTES)

@@ -25,6 +25,7 @@ enum {
     CLASS_SMALL_LAST = 72,
     CLASS_RUN_LAST = 108,
     CLASS_COUNT,         /* codes with a cache entry are below */
+    CLASS_PURGED = 125,  /* pages of a span of small blocks some of whose free slots lost their memory */
     CLASS_MANAGED = 126, /* every managed span: its record knows the class and the kind */
     CLASS_LARGE = 127,   /* a manual span of one block larger than RUN_MAX */
     CODE_COUNT = 128,

@@ -3,14 +3,18 @@
 
 #include <string.h>
 
+#include "alloc/os.h"
+#include "alloc/pagemap.h"
+
 static void init(struct span *s, unsigned code, size_t slots)
 {
     s->slots = s->free_count = (uint16_t)slots;
-    s->free_index = 0;
+    s->free_index = s->cookie_index = s->quiet_count = 0;
     s->code = (uint8_t)code;
     s->kind = KIND_MANUAL;
     s->list = LIST_NONE;
     s->scan_word = 0;
+    s->purged = 0;
     s->sweep_gen = 0;
     s->next = s->prev = NULL;
 }
@@ -55,19 +59,43 @@ static size_t take_freed(struct span *s, uintptr_t *out, size_t max)
     return taken;
 }
 
-/* Never used slots: here they get their cookie (S3), before anyone can see them. */
+/* Spans up to this length get all their cookies at once: they cost little memory. */
+#define COOKIES_AT_ONCE KIB(16)
+
+/* Where cookies should end when slots below index are about to be used: memory up to there is
+   about to be touched anyway. slots + 1 when that includes what is left at the span's end. */
+static size_t cookies_wanted(const struct span *s, size_t index)
+{
+    size_t size = size_classes[s->code].size, bytes = s->pages * PAGE_BYTES;
+    uintptr_t end = s->base + index * size + MIN_ALIGN;
+    end = bytes <= COOKIES_AT_ONCE ? s->base + bytes : round_up(end, KIB(4));
+    /* The slots whose second word lies below end. */
+    size_t count = (end - s->base - MIN_ALIGN) / size + 1;
+    if (count <= s->slots)
+        return count;
+    return bytes - s->slots * size >= MIN_ALIGN ? s->slots + 1u : s->slots;
+}
+
+static void write_cookies(struct span *s, size_t index)
+{
+    size_t size = size_classes[s->code].size;
+    uintptr_t block = s->base + s->cookie_index * size;
+    for (size_t i = s->cookie_index; i < index; i++, block += size)
+        *cookie_at(block) = cookie_of(block);
+    s->cookie_index = (uint16_t)index;
+}
+
+/* Never used slots: their cookies are written (S3) before anyone can see them. */
 static size_t take_fresh(struct span *s, uintptr_t *out, size_t max)
 {
     size_t size = size_classes[s->code].size, n = s->slots - s->free_index;
     if (n > max)
         n = max;
+    if (s->free_index + n >= s->cookie_index)
+        write_cookies(s, cookies_wanted(s, s->free_index + n));
     uintptr_t block = s->base + s->free_index * size;
-    for (size_t i = 0; i < n; i++, block += size) {
-        *cookie_at(block) = cookie_of(block);
+    for (size_t i = 0; i < n; i++, block += size)
         out[max - 1 - i] = block;
-    }
-    if (block + MIN_ALIGN <= s->base + s->pages * PAGE_BYTES)
-        *cookie_at(block) = cookie_of(block);
     bits_set_range(s->alloc_bits, s->free_index, n);
     s->free_index = (uint16_t)(s->free_index + n);
     return n;
@@ -76,6 +104,8 @@ static size_t take_fresh(struct span *s, uintptr_t *out, size_t max)
 size_t span_take_slots(struct span *s, uintptr_t *out, size_t max)
 {
     size_t taken = 0;
+    if (unlikely(s->purged))
+        span_unpurge(s);
     if (s->free_count > s->slots - s->free_index)
         taken = take_freed(s, out, max);
     if (taken < max && s->free_index < s->slots)
@@ -83,6 +113,60 @@ size_t span_take_slots(struct span *s, uintptr_t *out, size_t max)
     s->free_count = (uint16_t)(s->free_count - taken);
     check(span_check(s));
     return taken;
+}
+
+/* What the program may have written to, and we: whole slots, and one cookie further. */
+static size_t touched_bytes(const struct span *s)
+{
+    size_t size = size_classes[s->code].size, slots = s->free_index * size;
+    size_t cookies = s->cookie_index == 0 ? 0 : (s->cookie_index - 1u) * size + MIN_ALIGN;
+    return slots > cookies ? slots : cookies;
+}
+
+struct pages span_untouched(const struct span *s)
+{
+    size_t touched = pages_for(touched_bytes(s)).n;
+    return (struct pages){ s->zeroed && touched < s->pages ? s->pages - touched : 0 };
+}
+
+/* The first slot from i on whose bit is as wanted, or end. */
+static size_t find_slot(const uint64_t *bits, size_t i, size_t end, bool set)
+{
+    while (i < end && (bits[i / 64] >> (i % 64) & 1) != set)
+        i++;
+    return i;
+}
+
+bool span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64])
+{
+    size_t size = size_classes[s->code].size, unit = os_page_size(), end = s->cookie_index;
+    bool any = false;
+    if (end > s->slots)
+        end = s->slots;
+    for (size_t i = 0; i < end;) {
+        size_t from = find_slot(alloc_bits, i, end, false), to = find_slot(alloc_bits, from, end, true);
+        uintptr_t start = round_up(s->base + from * size, unit), stop = round_down(s->base + to * size, unit);
+        i = to;
+        if (start >= stop)
+            continue;
+        /* First the entries: whoever frees here from now on looks at the bits. */
+        pagemap_set_purged(s, start, stop);
+        s->purged = 1;
+        any |= os_discard((void *)start, stop - start);
+    }
+    return any;
+}
+
+void span_unpurge(struct span *s)
+{
+    size_t size = size_classes[s->code].size, end = s->cookie_index < s->slots ? s->cookie_index : s->slots;
+    for (size_t i = 0; i < end; i++) {
+        uintptr_t block = s->base + i * size;
+        if ((s->alloc_bits[i / 64] >> (i % 64) & 1) == 0)
+            *cookie_at(block) = cookie_of(block);
+    }
+    pagemap_set(s);
+    s->purged = 0;
 }
 
 bool span_check(const struct span *s)

@@ -4,10 +4,10 @@
        others are free. free_count is the number of clear bits below slots.
    S2  Slots from free_index on have never been handed out since the span was created: their
        bits are clear and their memory holds whatever the pages held before.
-   S3  A free slot below free_index, the one at free_index (or, at the end of the span, what is
-       left there), and a slot in a thread's cache carry the cookie of their address in their
-       second word, unless the program wrote there: so the slot behind the last one that was
-       handed out cannot be freed by mistake either.
+   S3  A free slot below cookie_index, what is left at the end of the span, and a slot in a
+       thread's cache carry the cookie of their address in their second word, unless the
+       program wrote there. cookie_index runs ahead of free_index, to the end of the system's
+       page or of a short span: so slots near those in use cannot be freed by mistake either.
 
    The record of a span lies in its first page's arena, at the index of that page, so that it
    is found without a pointer. A free run of the page heap uses the same record. */
@@ -49,8 +49,11 @@ struct span {
     uint8_t list;            /* [lock:central] enum span_list                            */
     uint8_t zeroed;          /* [const]  the pages were all zero when it was created     */
     uint8_t scan_word;       /* [lock:central] words before this one have no clear bit   */
+    uint8_t purged;          /* [lock:central] see span_purge()                          */
     uint32_t returned;       /* [lock:mheap] of a free run: its pages without memory     */
-    uint64_t freed_at;       /* [lock:mheap] of a free run: the scavenger's clock        */
+    uint16_t cookie_index;   /* [lock:central] slots from here on have no cookie yet     */
+    uint16_t quiet_count;    /* [lock:central] free_count when the scavenger last looked */
+    uint32_t freed_at;       /* [lock:mheap] of a free run: the scavenger's clock        */
     uint64_t alloc_bits[SLOTS_MAX / 64] __attribute__((aligned(64))); /* [lock:central] S1 */
 };
 static_assert(sizeof(struct span) == 128, "a record is a line of fields and a line of bits");
@@ -108,6 +111,18 @@ GREY_INLINE bool span_free_slot(struct span *s, uintptr_t block)
         s->scan_word = (uint8_t)(slot / 64);
     return true;
 }
+
+/* Pages at the span's end that nobody has written to since it was made of memory all zero. */
+GREY_HIDDEN struct pages span_untouched(const struct span *s);
+
+/* Gives back the memory of pages of the system's that hold free slots only; their cookies go with
+   it. Their page map entries then say CLASS_PURGED, so that freeing what lies there takes a slow
+   path, which looks at the alloc bits instead. For a span in no list; bits may be cleared
+   meanwhile. Says whether there were any. */
+GREY_HIDDEN bool span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64]);
+
+/* Before slots are taken from a purged span: its cookies and entries as they were. */
+GREY_HIDDEN void span_unpurge(struct span *s);
 
 /* Walks the record and says whether S1 and S2 hold. */
 GREY_HIDDEN bool span_check(const struct span *s);

@@ -28,7 +28,6 @@ struct lot {
 
 static struct lot make_lot(uint32_t count, uint32_t size, enum order how)
 {
-    const uint32_t *mixed = mixed_sizes();
     struct lot lot = {
         .count = count,
         .size = bench_map(count * sizeof *lot.size),
@@ -37,7 +36,7 @@ static struct lot make_lot(uint32_t count, uint32_t size, enum order how)
     };
     fill_order(lot.order, count, how);
     for (uint32_t i = 0; i < count; i++)
-        lot.size[i] = size != 0 ? size : mixed[i % MIXED_COUNT];
+        lot.size[i] = size != 0 ? size : mixed_size[i % MIXED_COUNT];
     return lot;
 }
 

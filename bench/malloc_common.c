@@ -17,11 +17,11 @@ size_t random_log_size(uint64_t *state, size_t low, size_t high)
     return base + random_between(state, 0, base);
 }
 
-const uint32_t *mixed_sizes(void)
+uint32_t mixed_size[MIXED_COUNT];
+
+void draw_mixed_sizes(void)
 {
-    static uint32_t sizes[MIXED_COUNT];
     uint64_t state = 1;
-    /* Written again by every caller, always with the same values; callers are ahead of the clock. */
     for (unsigned i = 0; i < MIXED_COUNT; i++) {
         unsigned of_twenty = (unsigned)random_between(&state, 0, 20);
         uint64_t size;
@@ -33,9 +33,8 @@ const uint32_t *mixed_sizes(void)
             size = random_between(&state, 257, 1025);
         else
             size = random_between(&state, 1025, 4097);
-        __atomic_store_n(&sizes[i], (uint32_t)size, __ATOMIC_RELAXED);
+        mixed_size[i] = (uint32_t)size;
     }
-    return sizes;
 }
 
 void *bench_map(size_t bytes)

@@ -79,5 +79,6 @@ int main(int argc, char **argv)
         else if (strcmp(argv[i], "--scale") == 0)
             settings.scale = strtod(argv[i + 1], NULL);
     }
+    draw_mixed_sizes();
     return bench_run(row, &settings);
 }

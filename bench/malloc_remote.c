@@ -34,7 +34,7 @@ static void reset_rings(void)
 }
 
 /* Allocates up to a burst into the ring, as far as there is room; `limit` blocks in all. */
-static uint64_t send_burst(struct ring *ring, uint64_t limit, size_t size, const uint32_t *mixed)
+static uint64_t send_burst(struct ring *ring, uint64_t limit, size_t size)
 {
     uint64_t at = ring->written;
     uint64_t room = RING_SLOTS - (at - peek(&ring->read));
@@ -42,7 +42,7 @@ static uint64_t send_burst(struct ring *ring, uint64_t limit, size_t size, const
     if (end > limit)
         end = limit;
     for (uint64_t i = at; i < end; i++) {
-        uint64_t *p = malloc(size != 0 ? size : mixed[i % MIXED_COUNT]);
+        uint64_t *p = malloc(size != 0 ? size : mixed_size[i % MIXED_COUNT]);
         *p = i;
         ring->slot[i % RING_SLOTS] = p;
     }
@@ -73,12 +73,11 @@ static void relax(unsigned *idle)
 /* Sends `sends` blocks into `out` and receives as many as `receives` from `in`. */
 static void work(struct ring *out, uint64_t sends, struct ring *in, uint64_t receives, size_t size)
 {
-    const uint32_t *mixed = mixed_sizes();
     unsigned idle = 0;
     while (sends != out->written || receives != in->read) {
         uint64_t moved = 0;
         if (sends != out->written)
-            moved += send_burst(out, sends, size, mixed);
+            moved += send_burst(out, sends, size);
         if (receives != in->read)
             moved += receive_burst(in);
         if (moved == 0)
@@ -88,9 +87,8 @@ static void work(struct ring *out, uint64_t sends, struct ring *in, uint64_t rec
 
 static void produce_only(struct ring *out, uint64_t sends, size_t size)
 {
-    const uint32_t *mixed = mixed_sizes();
     for (unsigned idle = 0; sends != out->written;)
-        if (send_burst(out, sends, size, mixed) == 0)
+        if (send_burst(out, sends, size) == 0)
             relax(&idle);
 }
 

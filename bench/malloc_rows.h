@@ -28,7 +28,8 @@ size_t random_log_size(uint64_t *state, size_t low, size_t high);
 /* Sizes as small objects have them: half up to 64 B, three in ten up to 256 B, the rest up to
  * 1 KiB, one in twenty up to 4 KiB. */
 enum { MIXED_COUNT = 4096 };
-const uint32_t *mixed_sizes(void);
+extern uint32_t mixed_size[MIXED_COUNT]; /* [const] once draw_mixed_sizes() has run, before any row */
+void draw_mixed_sizes(void);
 
 /* Memory that the measured allocator never sees; faulted in. The process ends if there is none. */
 void *bench_map(size_t bytes);

@@ -17,9 +17,8 @@ struct job {
 static void *short_life(void *argument)
 {
     struct job *job = argument;
-    const uint32_t *sizes = mixed_sizes();
     for (unsigned i = 0; i < BLOCKS; i++) {
-        job->block[i] = malloc(sizes[(job->first_size + i) % MIXED_COUNT]);
+        job->block[i] = malloc(mixed_size[(job->first_size + i) % MIXED_COUNT]);
         *job->block[i] = i;
     }
     for (unsigned i = 0; i < BLOCKS; i++)

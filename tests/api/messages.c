@@ -62,7 +62,7 @@ static void misuse_is_reported(void)
 {
     for (size_t i = 0; i < COUNT(misuses); i++) {
         const struct misuse *m = &misuses[i];
-        struct outcome *o = run_child(m->program);
+        struct outcome *o = run_shell("ulimit -c 0; exec '%s' %s 2>&1", self_path(), m->name);
         CHECK(aborted(o), "%s: the program is aborted (status %#x)", m->name, (unsigned)o->status);
         CHECK(is_the_line(o->output, m), "%s: one line, %s...%s and not: %s", m->name, m->before, m->after,
               o->output);

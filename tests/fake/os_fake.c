@@ -464,6 +464,11 @@ int os_getpid(void)
     return 1;
 }
 
+int os_gettid(void)
+{
+    return 1;
+}
+
 void os_write(int fd, const char *s, size_t n)
 {
     (void)fd;

@@ -17,7 +17,8 @@ static void add(struct sizes *s, size_t size)
 
 static struct sizes sizes_for(size_t alignment)
 {
-    static const size_t fixed[] = { 1, 8, 24, 40, 48, 72, 100, 320, 1000, 2000, 4097, 9000, 32768, 32769, 100000 };
+    static const size_t fixed[] = { 1,    8,    24,   40,   48,    72,    100,   320,
+                                    1000, 2000, 4097, 9000, 32768, 32769, 100000 };
     struct sizes s = { 0, { 0 } };
     for (size_t i = 0; i < COUNT(fixed); i++)
         add(&s, fixed[i]);
@@ -66,16 +67,19 @@ static void one_pair(size_t alignment, size_t size, unsigned how)
     for (unsigned i = 0; i < LIVE; i++) {
         live[i] = hidep(allocate(how, alignment, size));
         REQUIRE(live[i] != NULL, "alignment %zu, size %zu: there is a block", alignment, size);
-        CHECK((uintptr_t)live[i] % alignment == 0, "block %u of alignment %zu, size %zu is aligned", i, alignment, size);
+        CHECK((uintptr_t)live[i] % alignment == 0, "block %u of alignment %zu, size %zu is aligned", i,
+              alignment, size);
         CHECK((uintptr_t)live[i] % 16 == 0, "alignment %zu, size %zu: at least to 16", alignment, size);
         CHECK(malloc_usable_size(live[i]) >= size, "alignment %zu, size %zu: usable", alignment, size);
         fill(live[i], malloc_usable_size(live[i]), size + i);
     }
     for (unsigned i = 0; i < LIVE; i++)
-        CHECK(holds(live[i], malloc_usable_size(live[i]), size + i), "alignment %zu, size %zu: no overlap", alignment, size);
+        CHECK(holds(live[i], malloc_usable_size(live[i]), size + i), "alignment %zu, size %zu: no overlap",
+              alignment, size);
     if (size > 16) {
         live[0] = hidep(realloc(live[0], hide(size * 2)));
-        CHECK(pattern_holds(live[0], size < 4096 ? size / 8 * 8 : 4096, size), "an aligned block survives realloc");
+        CHECK(pattern_holds(live[0], size < 4096 ? size / 8 * 8 : 4096, size),
+              "an aligned block survives realloc");
     }
     for (unsigned i = 0; i < LIVE; i++)
         free(live[i]);

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
     }
     snprintf(setting, sizeof setting, "LD_AUDIT=%s", plugin("audit_plugin.so"));
     run_self(&r, "audited", setting, NULL);
-    CHECK(run_ended_well(&r) && strcmp(r.out, "audited\n") == 0, "with LD_AUDIT the program runs: status %#x\n%s",
-          (unsigned)r.status, r.err);
+    CHECK(run_ended_well(&r) && strcmp(r.out, "audited\n") == 0,
+          "with LD_AUDIT the program runs: status %#x\n%s", (unsigned)r.status, r.err);
     return front_result();
 }

@@ -61,9 +61,10 @@ int main(void)
         sleep_ms(100);
         now = resident_bytes();
     } while (now > bound && seconds_now() < freed + 10);
-    CHECK(now <= bound, "an idle process is back from its burst: %zu KiB before, %zu KiB %.1f s after", before / KIB,
-          now / KIB, seconds_now() - freed);
-    dprintf(1, "back to %zu KiB (%zu KiB before) in %.1f s\n", now / KIB, before / KIB, seconds_now() - freed);
+    CHECK(now <= bound, "an idle process is back from its burst: %zu KiB before, %zu KiB %.1f s after",
+          before / KIB, now / KIB, seconds_now() - freed);
+    dprintf(1, "back to %zu KiB (%zu KiB before) in %.1f s\n", now / KIB, before / KIB,
+            seconds_now() - freed);
 
     double end = seconds_now() + 15;
     while (count_threads() > 1 && seconds_now() < end)

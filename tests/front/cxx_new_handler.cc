@@ -7,7 +7,8 @@
 #include <thread>
 #include <vector>
 
-namespace {
+namespace
+{
 
 int calls;
 std::vector<void *> *reserve;
@@ -57,10 +58,11 @@ void handler_is_called_until_it_is_gone()
 
     calls = 0;
     std::set_new_handler(gives_up_after_five);
-    CHECK(::operator new(hide(impossible), std::nothrow) == nullptr && calls == 5, "nothrow new calls it too (%d)", calls);
+    CHECK(::operator new(hide(impossible), std::nothrow) == nullptr &&calls == 5,
+          "nothrow new calls it too (%d)", calls);
     calls = 0;
     std::set_new_handler(gives_up_after_five);
-    CHECK(::operator new(hide(impossible), std::align_val_t{ 64 }, std::nothrow) == nullptr && calls == 5,
+    CHECK(::operator new (hide(impossible), std::align_val_t{ 64 }, std::nothrow) == nullptr &&calls == 5,
           "aligned nothrow new calls it too (%d)", calls);
 }
 
@@ -77,10 +79,11 @@ void exceptions_come_through()
     CHECK(thrown && calls == 1, "an exception of the handler comes through operator new[]");
 
     std::set_new_handler(throws_bad_alloc);
-    CHECK(::operator new(hide(impossible), std::nothrow) == nullptr, "nothrow new turns bad_alloc into a null pointer");
+    CHECK(::operator new(hide(impossible), std::nothrow) == nullptr,
+          "nothrow new turns bad_alloc into a null pointer");
     thrown = false;
     try {
-        (void)hidep(::operator new(hide(impossible), std::align_val_t{ 128 }));
+        (void)hidep(::operator new (hide(impossible), std::align_val_t{ 128 }));
     } catch (const std::bad_alloc &) {
         thrown = true;
     }

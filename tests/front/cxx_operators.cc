@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-namespace {
+namespace
+{
 
 bool aligned(const void *p, size_t alignment)
 {
@@ -37,20 +38,24 @@ void plain_forms()
     }
     ::operator delete(hidep(nullptr));
     ::operator delete[](hidep(nullptr));
-    ::operator delete(hidep(nullptr), size_t{ 10 });
+    ::operator delete (hidep(nullptr), size_t{ 10 });
     ::operator delete(hidep(nullptr), std::nothrow);
-    ::operator delete(hidep(nullptr), std::align_val_t{ 64 });
+    ::operator delete (hidep(nullptr), std::align_val_t{ 64 });
 }
 
 void aligned_forms()
 {
     for (size_t a = 1; a <= 4096; a *= 2) {
         auto al = std::align_val_t{ a };
-        for (size_t n : { size_t{ 0 }, size_t{ 1 }, a, a * 2, a * 3 + 1, size_t{ 100 }, size_t{ 5000 }, size_t{ 100000 } }) {
+        for (size_t n : { size_t{ 0 }, size_t{ 1 }, a, a * 2, a * 3 + 1, size_t{ 100 }, size_t{ 5000 },
+                          size_t{ 100000 } }) {
             void *live[6] = {
-                hidep(::operator new(hide(n), al)),   hidep(::operator new[](hide(n), al)),
-                hidep(::operator new(hide(n), al, std::nothrow)), hidep(::operator new[](hide(n), al, std::nothrow)),
-                hidep(::operator new(hide(n), al)),   hidep(::operator new[](hide(n), al)),
+                hidep(::operator new(hide(n), al)),
+                hidep(::operator new[](hide(n), al)),
+                hidep(::operator new(hide(n), al, std::nothrow)),
+                hidep(::operator new[](hide(n), al, std::nothrow)),
+                hidep(::operator new(hide(n), al)),
+                hidep(::operator new[](hide(n), al)),
             };
             for (void *p : live) {
                 CHECK(p != nullptr && aligned(p, a), "operator new(%zu, align %zu) is aligned", n, a);
@@ -83,13 +88,17 @@ void impossible_sizes()
         for (int i = 0; i < 100; i++) {
             CHECK(throws_bad_alloc([&] { return ::operator new(hide(n)); }), "operator new throws");
             CHECK(throws_bad_alloc([&] { return ::operator new[](hide(n)); }), "operator new[] throws");
-            CHECK(throws_bad_alloc([&] { return ::operator new(hide(n), al); }), "aligned operator new throws");
-            CHECK(throws_bad_alloc([&] { return ::operator new[](hide(n), al); }), "aligned operator new[] throws");
+            CHECK(throws_bad_alloc([&] { return ::operator new(hide(n), al); }),
+                  "aligned operator new throws");
+            CHECK(throws_bad_alloc([&] { return ::operator new[](hide(n), al); }),
+                  "aligned operator new[] throws");
         }
         CHECK(::operator new(hide(n), std::nothrow) == nullptr, "nothrow new gives a null pointer");
         CHECK(::operator new[](hide(n), std::nothrow) == nullptr, "nothrow new[] gives a null pointer");
-        CHECK(::operator new(hide(n), al, std::nothrow) == nullptr, "aligned nothrow new gives a null pointer");
-        CHECK(::operator new[](hide(n), al, std::nothrow) == nullptr, "aligned nothrow new[] gives a null pointer");
+        CHECK(::operator new(hide(n), al, std::nothrow) == nullptr,
+              "aligned nothrow new gives a null pointer");
+        CHECK(::operator new[](hide(n), al, std::nothrow) == nullptr,
+              "aligned nothrow new[] gives a null pointer");
     }
 }
 
@@ -99,7 +108,10 @@ struct alignas(512) overaligned {
 
 struct bomb {
     std::string held = std::string(1000, 'x');
-    bomb() { throw 42; }
+    bomb()
+    {
+        throw 42;
+    }
 };
 
 void language_forms()

@@ -61,6 +61,7 @@ int main(void)
             settled = resident_bytes();
     }
     size_t after = resident_bytes();
-    CHECK(after < settled + 16 * MIB, "the memory of dead threads' blocks serves again (%zu, %zu)", settled, after);
+    CHECK(after < settled + 16 * MIB, "the memory of dead threads' blocks serves again (%zu, %zu)", settled,
+          after);
     return front_result();
 }

@@ -51,7 +51,8 @@ static int with_the_plugin(void)
     REQUIRE(early_block != NULL, "the module is preloaded");
     for (int i = 0; i < 500; i++) {
         char *p = early_block(i);
-        CHECK(pattern_holds(p, (size_t)(i * i), (uint64_t)i), "a block from before our constructor is intact");
+        CHECK(pattern_holds(p, (size_t)(i * i), (uint64_t)i),
+              "a block from before our constructor is intact");
         free(p);
     }
     return front_result();
@@ -66,6 +67,7 @@ int main(int argc, char **argv)
 
     static struct run r;
     run_self(&r, "plugin", preload_with("early_plugin.so"), NULL);
-    CHECK(run_ended_well(&r), "with an earlier library the program ends well: status %#x\n%s", r.status, r.err);
+    CHECK(run_ended_well(&r), "with an earlier library the program ends well: status %#x\n%s", r.status,
+          r.err);
     return front_result();
 }

@@ -30,7 +30,7 @@ int main(int argc, char **argv)
         return front_result();
     }
     run_self(&r, "wrapped", preload_with("foreign_wrappers_plugin.so"), NULL);
-    CHECK(run_ended_well(&r), "beside wrappers that allocate the program ends well: status %#x\n%s", (unsigned)r.status,
-          r.err);
+    CHECK(run_ended_well(&r), "beside wrappers that allocate the program ends well: status %#x\n%s",
+          (unsigned)r.status, r.err);
     return front_result();
 }

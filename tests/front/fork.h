@@ -56,7 +56,8 @@ static inline int fork_child(uint64_t seed, int depth)
         free(blocks[i]);
 
     pthread_t t;
-    if (pthread_create(&t, NULL, fork_child_thread, (void *)(uintptr_t)depth) != 0 || pthread_join(t, NULL) != 0)
+    if (pthread_create(&t, NULL, fork_child_thread, (void *)(uintptr_t)depth) != 0 ||
+        pthread_join(t, NULL) != 0)
         return 3;
     if (depth > 0) {
         int status;

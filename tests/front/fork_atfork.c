@@ -50,7 +50,8 @@ int main(int argc, char **argv)
     CHECK(calls == 2 * ROUNDS, "the handlers ran (%d)", calls);
 
     run_self(&r, "early", preload_with("early_plugin.so"), "EARLY_ATFORK=1", NULL);
-    CHECK(run_ended_well(&r), "handlers of an earlier library may allocate: status %#x%s\n%s", (unsigned)r.status,
-          WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGALRM ? " (it hung)" : "", r.err);
+    CHECK(run_ended_well(&r), "handlers of an earlier library may allocate: status %#x%s\n%s",
+          (unsigned)r.status, WIFSIGNALED(r.status) && WTERMSIG(r.status) == SIGALRM ? " (it hung)" : "",
+          r.err);
     return front_result();
 }

@@ -22,8 +22,8 @@
 #include <unistd.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
+#define KIB      ((size_t)1 << 10)
+#define MIB      ((size_t)1 << 20)
 
 enum { FRONT_SKIPPED = 77, FRONT_MOST_FAILURES = 20 };
 
@@ -37,25 +37,25 @@ static inline void front_failed(void)
 }
 
 /* The sentence says what must be true; it may take arguments like printf's. */
-#define CHECK(cond, ...)                                                     \
-    do {                                                                     \
-        if (!(cond)) {                                                       \
-            dprintf(2, "%s:%d: does not hold: ", __FILE_NAME__, __LINE__);   \
-            dprintf(2, __VA_ARGS__);                                         \
-            dprintf(2, "\n");                                                \
-            front_failed();                                                  \
-        }                                                                    \
+#define CHECK(cond, ...)                                                                                     \
+    do {                                                                                                     \
+        if (!(cond)) {                                                                                       \
+            dprintf(2, "%s:%d: does not hold: ", __FILE_NAME__, __LINE__);                                   \
+            dprintf(2, __VA_ARGS__);                                                                         \
+            dprintf(2, "\n");                                                                                \
+            front_failed();                                                                                  \
+        }                                                                                                    \
     } while (0)
 
 /* For what the rest of the program cannot do without. */
-#define REQUIRE(cond, ...)                                                   \
-    do {                                                                     \
-        if (!(cond)) {                                                       \
-            dprintf(2, "%s:%d: cannot go on: ", __FILE_NAME__, __LINE__);    \
-            dprintf(2, __VA_ARGS__);                                         \
-            dprintf(2, " (errno %d)\n", errno);                              \
-            _exit(1);                                                        \
-        }                                                                    \
+#define REQUIRE(cond, ...)                                                                                   \
+    do {                                                                                                     \
+        if (!(cond)) {                                                                                       \
+            dprintf(2, "%s:%d: cannot go on: ", __FILE_NAME__, __LINE__);                                    \
+            dprintf(2, __VA_ARGS__);                                                                         \
+            dprintf(2, " (errno %d)\n", errno);                                                              \
+            _exit(1);                                                                                        \
+        }                                                                                                    \
     } while (0)
 
 static inline int front_result(void)

@@ -3,9 +3,23 @@
 #include "front.h"
 
 static const size_t huge[] = {
-    SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 7, SIZE_MAX - 15, SIZE_MAX - 16, SIZE_MAX - 31, SIZE_MAX - 4095,
-    SIZE_MAX - 4096, SIZE_MAX - 8191, SIZE_MAX - 65535, SIZE_MAX - ((size_t)64 << 20), SIZE_MAX / 2,
-    SIZE_MAX / 2 + 1, SIZE_MAX / 2 - 4095, (size_t)1 << 62, (size_t)1 << 56, (size_t)1 << 48,
+    SIZE_MAX,
+    SIZE_MAX - 1,
+    SIZE_MAX - 7,
+    SIZE_MAX - 15,
+    SIZE_MAX - 16,
+    SIZE_MAX - 31,
+    SIZE_MAX - 4095,
+    SIZE_MAX - 4096,
+    SIZE_MAX - 8191,
+    SIZE_MAX - 65535,
+    SIZE_MAX - ((size_t)64 << 20),
+    SIZE_MAX / 2,
+    SIZE_MAX / 2 + 1,
+    SIZE_MAX / 2 - 4095,
+    (size_t)1 << 62,
+    (size_t)1 << 56,
+    (size_t)1 << 48,
 };
 
 static void refused(void *p, const char *call, size_t size)
@@ -29,7 +43,8 @@ static void one_size(size_t n)
     for (size_t alignment = 8; alignment <= 64 * MIB; alignment *= 8) {
         refused(memalign(alignment, hide(n)), "memalign", n);
         refused(aligned_alloc(alignment, hide(n)), "aligned_alloc", n);
-        CHECK(posix_memalign(&p, alignment, hide(n)) == ENOMEM, "posix_memalign of %#zx bytes says ENOMEM", n);
+        CHECK(posix_memalign(&p, alignment, hide(n)) == ENOMEM, "posix_memalign of %#zx bytes says ENOMEM",
+              n);
         CHECK(p == (void *)8, "a failing posix_memalign leaves its result alone");
         errno = 0;
     }

@@ -78,7 +78,8 @@ static void malloc_info_is_xml(void)
     CHECK(xml_is_well_formed(text), "malloc_info writes well-formed XML:\n%s", text);
     free(text);
 
-    CHECK(!xml_is_well_formed("<a><b></a></b>") && !xml_is_well_formed("<a b=1/>") && xml_is_well_formed("<a b=\"1\"/>"),
+    CHECK(!xml_is_well_formed("<a><b></a></b>") && !xml_is_well_formed("<a b=1/>") &&
+              xml_is_well_formed("<a b=\"1\"/>"),
           "the check of this test tells well-formed from malformed");
     f = open_memstream(&text, &size);
     CHECK(malloc_info(1, f) != 0, "malloc_info refuses options it does not know");
@@ -96,24 +97,27 @@ static void mallinfo_follows(void)
     for (size_t i = 0; i < BLOCKS; i++)
         blocks[i] = hidep(malloc(hide(SIZE)));
     struct mallinfo2 full = mallinfo2();
-    CHECK(full.uordblks >= before.uordblks + (size_t)BLOCKS * SIZE, "uordblks counts what is allocated (%zu, %zu)",
-          before.uordblks, full.uordblks);
-    CHECK(full.uordblks <= before.uordblks + (size_t)BLOCKS * SIZE * 2, "uordblks is not more than twice that");
+    CHECK(full.uordblks >= before.uordblks + (size_t)BLOCKS * SIZE,
+          "uordblks counts what is allocated (%zu, %zu)", before.uordblks, full.uordblks);
+    CHECK(full.uordblks <= before.uordblks + (size_t)BLOCKS * SIZE * 2,
+          "uordblks is not more than twice that");
     CHECK(full.arena + full.hblkhd >= full.uordblks, "what is in use fits in what is mapped");
 
     struct mallinfo old = mallinfo();
-    CHECK((size_t)(unsigned)old.uordblks + MIB > full.uordblks && (size_t)(unsigned)old.uordblks < full.uordblks + MIB,
+    CHECK((size_t)(unsigned)old.uordblks + MIB > full.uordblks &&
+              (size_t)(unsigned)old.uordblks < full.uordblks + MIB,
           "mallinfo says the same as mallinfo2 (%d, %zu)", old.uordblks, full.uordblks);
 
     for (size_t i = 0; i < BLOCKS; i++)
         free(blocks[i]);
     struct mallinfo2 after = mallinfo2();
-    CHECK(after.uordblks < before.uordblks + 4 * MIB, "freed blocks leave uordblks (%zu, %zu)", before.uordblks,
-          after.uordblks);
+    CHECK(after.uordblks < before.uordblks + 4 * MIB, "freed blocks leave uordblks (%zu, %zu)",
+          before.uordblks, after.uordblks);
 
     void *large = hidep(malloc(100 * MIB));
     struct mallinfo2 with = mallinfo2();
-    CHECK(with.uordblks + with.hblkhd >= after.uordblks + after.hblkhd + 100 * MIB, "a large block is counted");
+    CHECK(with.uordblks + with.hblkhd >= after.uordblks + after.hblkhd + 100 * MIB,
+          "a large block is counted");
     free(large);
     free(blocks);
 }

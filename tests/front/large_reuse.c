@@ -26,7 +26,8 @@ static void one_size(size_t size)
     for (int i = 0; i < ROUNDS; i++)
         come_and_go(size);
     long each = (faults() - before) / ROUNDS;
-    CHECK(each <= 1, "a block of %zu KiB that comes and goes costs %ld page faults each time", size / KIB, each);
+    CHECK(each <= 1, "a block of %zu KiB that comes and goes costs %ld page faults each time", size / KIB,
+          each);
 }
 
 /* Several at once, of several sizes, in a changing order. */

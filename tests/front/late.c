@@ -16,8 +16,14 @@ static void use(const char *where)
     dprintf(1, "%s\n", where);
 }
 
-static void in_atexit(void) { use("atexit"); }
-static void in_quick_exit(void) { use("at_quick_exit"); }
+static void in_atexit(void)
+{
+    use("atexit");
+}
+static void in_quick_exit(void)
+{
+    use("at_quick_exit");
+}
 static void in_on_exit(int status, void *argument)
 {
     (void)status;

@@ -16,15 +16,17 @@ int main(void)
     realloc_fn *libc_realloc = (realloc_fn *)symbol("__libc_realloc");
     free_fn *libc_free = (free_fn *)symbol("__libc_free");
     free_fn *cfree = (free_fn *)symbol("cfree");
-    REQUIRE(libc_malloc && libc_valloc && libc_pvalloc && libc_calloc && libc_memalign && libc_realloc && libc_free,
+    REQUIRE(libc_malloc && libc_valloc && libc_pvalloc && libc_calloc && libc_memalign && libc_realloc &&
+                libc_free,
             "all of __libc_malloc ... __libc_free exist");
 
     static const size_t sizes[] = { 1, 16, 100, 3000, 70000, 2000000 };
     for (int round = 0; round < 50; round++) {
         for (size_t i = 0; i < COUNT(sizes); i++) {
             size_t n = sizes[i];
-            void *blocks[] = { libc_malloc(n), libc_calloc(1, n), libc_memalign(64, n), libc_valloc(n),
-                               libc_pvalloc(n), libc_realloc(NULL, n), malloc(n), memalign(128, n) };
+            void *blocks[] = { libc_malloc(n), libc_calloc(1, n), libc_memalign(64, n),
+                               libc_valloc(n), libc_pvalloc(n),   libc_realloc(NULL, n),
+                               malloc(n),      memalign(128, n) };
             for (size_t k = 0; k < COUNT(blocks); k++) {
                 CHECK(blocks[k] != NULL, "entry %zu of __libc_* gives %zu bytes", k, n);
                 CHECK(malloc_usable_size(blocks[k]) >= n, "malloc_usable_size knows a block of __libc_*");

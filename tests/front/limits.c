@@ -63,8 +63,9 @@ static void fills(const struct limit *l)
         if (l->headroom > 300 * MIB && sizes[i] < MIB)
             continue; /* takes long, tells nothing new */
         size_t n = fill(sizes[i], l, &row);
-        CHECK(n * sizes[i] >= l->headroom / 2, "%s + %zu MiB: at least half of it can be had in blocks of %zu (%zu MiB)",
-              l->name, l->headroom / MIB, sizes[i], n * sizes[i] / MIB);
+        CHECK(n * sizes[i] >= l->headroom / 2,
+              "%s + %zu MiB: at least half of it can be had in blocks of %zu (%zu MiB)", l->name,
+              l->headroom / MIB, sizes[i], n * sizes[i] / MIB);
         drop(row);
     }
 }
@@ -73,7 +74,8 @@ static void small_after_large(const struct limit *l)
 {
     for (int i = 0; i < 100; i++) {
         errno = 0;
-        CHECK(malloc(hide(l->headroom * 2)) == NULL && errno == ENOMEM, "%s: too large a block is refused", l->name);
+        CHECK(malloc(hide(l->headroom * 2)) == NULL && errno == ENOMEM, "%s: too large a block is refused",
+              l->name);
         void *p = hidep(malloc(hide(100)));
         CHECK(p != NULL, "%s: a small block after the refusal is given", l->name);
         free(p);
@@ -91,12 +93,14 @@ static void big_small_big(const struct limit *l)
     struct link *row;
     for (int i = 0; i < 3; i++) {
         void *p = hidep(malloc(hide(big)));
-        CHECK(p != NULL, "%s + %zu MiB: a block of %zu MiB fits (round %d)", l->name, l->headroom / MIB, big / MIB, i);
+        CHECK(p != NULL, "%s + %zu MiB: a block of %zu MiB fits (round %d)", l->name, l->headroom / MIB,
+              big / MIB, i);
         free(p);
         fill(20000, l, &row);
         drop(row);
         p = hidep(calloc(1, hide(big)));
-        CHECK(p != NULL, "%s + %zu MiB: it fits again after small blocks (round %d)", l->name, l->headroom / MIB, i);
+        CHECK(p != NULL, "%s + %zu MiB: it fits again after small blocks (round %d)", l->name,
+              l->headroom / MIB, i);
         p = realloc(p, hide(big / 4));
         CHECK(p != NULL, "%s: it can shrink", l->name);
         free(p);
@@ -130,8 +134,8 @@ int main(void)
         if (pid == 0)
             _exit(child(&limits[i]));
         REQUIRE(waitpid(pid, &status, 0) == pid, "the child is there");
-        CHECK(status == 0, "%s + %zu MiB: all of it holds (status %#x)", limits[i].name, limits[i].headroom / MIB,
-              (unsigned)status);
+        CHECK(status == 0, "%s + %zu MiB: all of it holds (status %#x)", limits[i].name,
+              limits[i].headroom / MIB, (unsigned)status);
     }
     return front_result();
 }

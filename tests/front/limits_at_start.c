@@ -23,10 +23,10 @@ static void start(size_t limit, size_t expected)
     REQUIRE(setrlimit(RLIMIT_AS, &new) == 0, "setrlimit works");
     run_self(&r, "small", NULL);
     setrlimit(RLIMIT_AS, &old);
-    CHECK(run_ended_well(&r), "under ulimit -v of %zu MiB the program ends well: status %#x\n%s", limit / MIB, (unsigned)r.status,
-          r.err);
-    CHECK(strtoul(r.out, NULL, 10) >= expected, "under ulimit -v of %zu MiB at least %zu MiB can be had, not %s",
-          limit / MIB, expected, r.out);
+    CHECK(run_ended_well(&r), "under ulimit -v of %zu MiB the program ends well: status %#x\n%s", limit / MIB,
+          (unsigned)r.status, r.err);
+    CHECK(strtoul(r.out, NULL, 10) >= expected,
+          "under ulimit -v of %zu MiB at least %zu MiB can be had, not %s", limit / MIB, expected, r.out);
 }
 
 int main(int argc, char **argv)

@@ -4,14 +4,38 @@
 typedef void *allocate_fn(size_t size);
 typedef void free_fn(void *p);
 
-static void *by_malloc(size_t n) { return malloc(n); }
-static void *by_calloc(size_t n) { return calloc(1, n); }
-static void *by_realloc(size_t n) { return realloc(NULL, n); }
-static void *by_reallocarray(size_t n) { return reallocarray(NULL, 1, n); }
-static void *by_aligned_alloc(size_t n) { return aligned_alloc(64, n); }
-static void *by_memalign(size_t n) { return memalign(256, n); }
-static void *by_valloc(size_t n) { return valloc(n); }
-static void *by_pvalloc(size_t n) { return pvalloc(n); }
+static void *by_malloc(size_t n)
+{
+    return malloc(n);
+}
+static void *by_calloc(size_t n)
+{
+    return calloc(1, n);
+}
+static void *by_realloc(size_t n)
+{
+    return realloc(NULL, n);
+}
+static void *by_reallocarray(size_t n)
+{
+    return reallocarray(NULL, 1, n);
+}
+static void *by_aligned_alloc(size_t n)
+{
+    return aligned_alloc(64, n);
+}
+static void *by_memalign(size_t n)
+{
+    return memalign(256, n);
+}
+static void *by_valloc(size_t n)
+{
+    return valloc(n);
+}
+static void *by_pvalloc(size_t n)
+{
+    return pvalloc(n);
+}
 static void *by_posix_memalign(size_t n)
 {
     void *p = NULL;
@@ -28,7 +52,10 @@ static void *by_new(size_t n)
     return f == NULL ? NULL : f(n);
 }
 
-static void free_by_realloc(void *p) { CHECK(realloc(p, hide(0)) == NULL, "realloc(p, 0) frees and gives NULL"); }
+static void free_by_realloc(void *p)
+{
+    CHECK(realloc(p, hide(0)) == NULL, "realloc(p, 0) frees and gives NULL");
+}
 static void free_resized(void *p)
 {
     void *q = realloc(p, hide(50000));
@@ -36,12 +63,20 @@ static void free_resized(void *p)
     free(q);
 }
 
-static const struct { const char *name; allocate_fn *f; } allocators[] = {
-    { "malloc", by_malloc },       { "calloc", by_calloc },
-    { "realloc", by_realloc },     { "reallocarray", by_reallocarray },
-    { "memalign", by_memalign },   { "aligned_alloc", by_aligned_alloc },
-    { "valloc", by_valloc },       { "pvalloc", by_pvalloc },
-    { "posix_memalign", by_posix_memalign }, { "__libc_memalign", by_libc_memalign },
+static const struct {
+    const char *name;
+    allocate_fn *f;
+} allocators[] = {
+    { "malloc", by_malloc },
+    { "calloc", by_calloc },
+    { "realloc", by_realloc },
+    { "reallocarray", by_reallocarray },
+    { "memalign", by_memalign },
+    { "aligned_alloc", by_aligned_alloc },
+    { "valloc", by_valloc },
+    { "pvalloc", by_pvalloc },
+    { "posix_memalign", by_posix_memalign },
+    { "__libc_memalign", by_libc_memalign },
     { "operator new", by_new },
 };
 
@@ -49,7 +84,10 @@ static const size_t sizes[] = { 1, 24, 100, 1000, 5000, 40000, 300000, 3000000 }
 
 int main(void)
 {
-    const struct { const char *name; free_fn *f; } freers[] = {
+    const struct {
+        const char *name;
+        free_fn *f;
+    } freers[] = {
         { "free", free },
         { "cfree", (free_fn *)symbol("cfree") },
         { "__libc_free", (free_fn *)symbol("__libc_free") },

@@ -19,7 +19,8 @@ static void check_dynamic(const struct link_map *map)
     CHECK(static_tls, "the object's thread-local memory is static (initial-exec)");
     for (const ElfW(Dyn) *d = map->l_ld; d->d_tag != DT_NULL; d++)
         if (d->d_tag == DT_NEEDED)
-            CHECK(strncmp(strings + d->d_un.d_val, "libc.so", 7) == 0 || strncmp(strings + d->d_un.d_val, "ld-linux", 8) == 0,
+            CHECK(strncmp(strings + d->d_un.d_val, "libc.so", 7) == 0 ||
+                      strncmp(strings + d->d_un.d_val, "ld-linux", 8) == 0,
                   "it needs libc alone, not %s", strings + d->d_un.d_val);
 }
 
@@ -39,7 +40,8 @@ int main(void)
 {
     Dl_info info;
     struct link_map *map;
-    REQUIRE(dladdr1(symbol("malloc"), &info, (void **)&map, RTLD_DL_LINKMAP) != 0, "malloc is found in an object");
+    REQUIRE(dladdr1(symbol("malloc"), &info, (void **)&map, RTLD_DL_LINKMAP) != 0,
+            "malloc is found in an object");
     check_dynamic(map);
     CHECK(dl_iterate_phdr(check_tls, info.dli_fbase) == 1, "the object is found among those loaded");
     return front_result();

@@ -16,7 +16,8 @@ static int child(void)
 
 static void unchanged_program(const char *setting)
 {
-    CHECK(WIFEXITED(r.status) && WEXITSTATUS(r.status) == 5, "with %s the exit status is the program's", setting);
+    CHECK(WIFEXITED(r.status) && WEXITSTATUS(r.status) == 5, "with %s the exit status is the program's",
+          setting);
     CHECK(strcmp(r.out, "the program's own output\n") == 0, "with %s stdout is the program's", setting);
 }
 
@@ -39,8 +40,9 @@ static void silent_without_options(void)
 
 static void help_names_every_option(void)
 {
-    static const char *const names[] = { "GREY_HELP", "GREY_STATS", "GREY_ON_ERROR", "GREY_SCAVENGE",
-                                         "GREY_SCAVENGE_DELAY", "GREY_CACHE", "GREY_HUGEPAGES" };
+    static const char *const names[] = { "GREY_HELP",     "GREY_STATS",          "GREY_ON_ERROR",
+                                         "GREY_SCAVENGE", "GREY_SCAVENGE_DELAY", "GREY_CACHE",
+                                         "GREY_HUGEPAGES" };
     run_self(&r, "child", "GREY_HELP=1", NULL);
     unchanged_program("GREY_HELP=1");
     for (size_t i = 0; i < COUNT(names); i++)
@@ -64,11 +66,16 @@ static void stats_summarise(void)
 /* Each is told in one line that ends with the default in use. */
 static void malformed_values(void)
 {
-    static const struct { const char *setting, *line, *ending; } wrong[] = {
-        { "GREY_STATS=maybe", "greyspan: GREY_STATS=maybe: not a whole number from 0 to 1; using 0\n", "using 0\n" },
+    static const struct {
+        const char *setting, *line, *ending;
+    } wrong[] = {
+        { "GREY_STATS=maybe", "greyspan: GREY_STATS=maybe: not a whole number from 0 to 1; using 0\n",
+          "using 0\n" },
         { "GREY_STATS=2", "greyspan: GREY_STATS=2: not a whole number from 0 to 1; using 0\n", "using 0\n" },
-        { "GREY_STATS=-1", "greyspan: GREY_STATS=-1: not a whole number from 0 to 1; using 0\n", "using 0\n" },
-        { "GREY_STATS=1x", "greyspan: GREY_STATS=1x: not a whole number from 0 to 1; using 0\n", "using 0\n" },
+        { "GREY_STATS=-1", "greyspan: GREY_STATS=-1: not a whole number from 0 to 1; using 0\n",
+          "using 0\n" },
+        { "GREY_STATS=1x", "greyspan: GREY_STATS=1x: not a whole number from 0 to 1; using 0\n",
+          "using 0\n" },
         { "GREY_STATS=18446744073709551617", NULL, "using 0\n" },
         { "GREY_HELP=yes", NULL, "using 0\n" },
         { "GREY_SCAVENGE=on", NULL, "using 1\n" },
@@ -88,8 +95,8 @@ static void malformed_values(void)
         CHECK(strlen(r.err) >= strlen(wrong[i].ending) &&
                   strcmp(r.err + strlen(r.err) - strlen(wrong[i].ending), wrong[i].ending) == 0,
               "%s: the default is named:\n%s", wrong[i].setting, r.err);
-        CHECK(wrong[i].line == NULL || strcmp(r.err, wrong[i].line) == 0, "%s: the line is as documented:\n%s",
-              wrong[i].setting, r.err);
+        CHECK(wrong[i].line == NULL || strcmp(r.err, wrong[i].line) == 0,
+              "%s: the line is as documented:\n%s", wrong[i].setting, r.err);
     }
 }
 

@@ -2,7 +2,9 @@
    block. */
 #include "front.h"
 
-static const struct { size_t count, size; } pairs[] = {
+static const struct {
+    size_t count, size;
+} pairs[] = {
     { SIZE_MAX, 2 },
     { SIZE_MAX, SIZE_MAX },
     { (size_t)1 << 32, (size_t)1 << 32 },
@@ -23,13 +25,15 @@ int main(void)
         CHECK(errno == ENOMEM, "calloc(%#zx, %#zx) sets ENOMEM", count, size);
 
         errno = 0;
-        CHECK(reallocarray(NULL, count, size) == NULL, "reallocarray(NULL, %#zx, %#zx) is refused", count, size);
+        CHECK(reallocarray(NULL, count, size) == NULL, "reallocarray(NULL, %#zx, %#zx) is refused", count,
+              size);
         CHECK(errno == ENOMEM, "reallocarray(NULL, %#zx, %#zx) sets ENOMEM", count, size);
 
         char *p = hidep(malloc(hide(100)));
         pattern_fill(p, 100, i);
         errno = 0;
-        CHECK(hidep(reallocarray(p, count, size)) == NULL, "reallocarray(p, %#zx, %#zx) is refused", count, size);
+        CHECK(hidep(reallocarray(p, count, size)) == NULL, "reallocarray(p, %#zx, %#zx) is refused", count,
+              size);
         CHECK(errno == ENOMEM, "reallocarray(p, %#zx, %#zx) sets ENOMEM", count, size);
         CHECK(pattern_holds(p, 100, i), "the block is intact after a reallocarray that overflowed");
         free(p);
@@ -48,8 +52,8 @@ int main(void)
         CHECK(memalign(alignment, hide(SIZE_MAX - alignment + 1)) == NULL, "memalign(%#zx, -%#zx) is refused",
               alignment, alignment);
         CHECK(errno == ENOMEM, "memalign(%#zx, -%#zx) sets ENOMEM", alignment, alignment);
-        CHECK(memalign(alignment, hide(SIZE_MAX - alignment - 100)) == NULL, "memalign(%#zx, less) is refused",
-              alignment);
+        CHECK(memalign(alignment, hide(SIZE_MAX - alignment - 100)) == NULL,
+              "memalign(%#zx, less) is refused", alignment);
     }
     return front_result();
 }

@@ -7,7 +7,8 @@ static void invalid_alignments(void)
     for (size_t i = 0; i < COUNT(wrong); i++) {
         void *p = hidep((void *)8);
         errno = 4711;
-        CHECK(posix_memalign(&p, hide(wrong[i]), 64) == EINVAL, "alignment %#zx is refused with EINVAL", wrong[i]);
+        CHECK(posix_memalign(&p, hide(wrong[i]), 64) == EINVAL, "alignment %#zx is refused with EINVAL",
+              wrong[i]);
         CHECK(p == (void *)8, "a refusal leaves the result alone");
         CHECK(errno == 4711, "a refusal is told by the return value, errno is left alone");
     }
@@ -58,7 +59,8 @@ int main(void)
         char *v = hidep(valloc(hide(n))), *w = hidep(pvalloc(hide(n)));
         CHECK((uintptr_t)v % page == 0, "valloc gives whole pages' alignment");
         CHECK((uintptr_t)w % page == 0, "pvalloc gives whole pages' alignment");
-        CHECK(malloc_usable_size(w) >= (n + page - 1) / page * page, "pvalloc rounds the size up to whole pages");
+        CHECK(malloc_usable_size(w) >= (n + page - 1) / page * page,
+              "pvalloc rounds the size up to whole pages");
         memset(v, 1, n);
         memset(w, 1, (n + page - 1) / page * page);
         free(v);

@@ -25,7 +25,8 @@ int main(void)
         free(hidep(malloc(hide(i % 50000))));
     free(hidep(malloc(hide(8 * MIB))));
     CHECK(count_entries("/proc/self/task") == 1, "there is one thread after small use");
-    CHECK(unshare(CLONE_NEWUSER) == 0 || errno != EINVAL, "unshare(CLONE_NEWUSER) is not refused for a second thread");
+    CHECK(unshare(CLONE_NEWUSER) == 0 || errno != EINVAL,
+          "unshare(CLONE_NEWUSER) is not refused for a second thread");
     CHECK(count_entries("/proc/self/fd") == descriptors, "no descriptor was opened meanwhile");
     return front_result();
 }

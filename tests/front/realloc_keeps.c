@@ -3,8 +3,8 @@
 #include "front.h"
 
 static const size_t sizes[] = {
-    1,     8,     16,    17,     24,     48,     100,     255,     1000,     1024,     4000,     8192,
-    10000, 32760, 32768, 32769,  65536,  100000, 262144,  1 << 20, 3000000,  8 << 20,  20 << 20,
+    1,     8,     16,    17,    24,    48,     100,    255,     1000,    1024,    4000,     8192,
+    10000, 32760, 32768, 32769, 65536, 100000, 262144, 1 << 20, 3000000, 8 << 20, 20 << 20,
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -23,7 +23,8 @@ static void matrix(void)
             REQUIRE(p != NULL, "realloc from %zu to %zu succeeds", from, to);
             CHECK((uintptr_t)p % 16 == 0, "realloc from %zu to %zu keeps the alignment of malloc", from, to);
             CHECK(malloc_usable_size(p) >= to, "realloc from %zu to %zu gives the whole size", from, to);
-            CHECK(pattern_holds(p, common / 8 * 8, from), "realloc from %zu to %zu keeps the content", from, to);
+            CHECK(pattern_holds(p, common / 8 * 8, from), "realloc from %zu to %zu keeps the content", from,
+                  to);
             p[to - 1] = 1;
             free(p);
         }
@@ -87,7 +88,8 @@ static void shrinking_gives_memory_back(void)
         touch(blocks[i], 4 * MIB);
         blocks[i] = hidep(realloc(blocks[i], hide(100)));
     }
-    CHECK(resident_bytes() < before + 40 * MIB, "blocks shrunk from 4 MiB to 100 bytes do not keep their 4 MiB");
+    CHECK(resident_bytes() < before + 40 * MIB,
+          "blocks shrunk from 4 MiB to 100 bytes do not keep their 4 MiB");
     for (size_t i = 0; i < BLOCKS; i++)
         free(blocks[i]);
 }

@@ -56,7 +56,8 @@ static void run_as_nobody(struct run *r, const char *secure, const char *const c
         dup2(out, 2);
         for (; *changes != NULL; changes++)
             putenv((char *)(uintptr_t)*changes);
-        if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 || setresuid(NOBODY, NOBODY, NOBODY) != 0)
+        if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+            setresuid(NOBODY, NOBODY, NOBODY) != 0)
             _exit(FRONT_SKIPPED);
         execl(program, program, "inside", secure, library, (char *)NULL);
         _exit(FRONT_SKIPPED);
@@ -68,7 +69,8 @@ static void run_as_nobody(struct run *r, const char *secure, const char *const c
 int main(int argc, char **argv)
 {
     static struct run r;
-    static const char *const wishes[] = { "LD_PRELOAD", "GREY_STATS=1", "GREY_HELP=1", "GREY_ON_ERROR=perhaps", NULL };
+    static const char *const wishes[] = { "LD_PRELOAD", "GREY_STATS=1", "GREY_HELP=1",
+                                          "GREY_ON_ERROR=perhaps", NULL };
     struct statvfs fs;
 
     if (argc > 3 && strcmp(argv[1], "inside") == 0)
@@ -95,7 +97,8 @@ int main(int argc, char **argv)
         skip("no other user can run a copy of the program");
     }
     CHECK(run_ended_well(&r), "without set-uid the copy runs: status %#x\n%s", (unsigned)r.status, r.err);
-    CHECK(strstr(r.err, "GREY_SCAVENGE") != NULL && strstr(r.err, "perhaps") != NULL && strstr(r.err, "spans") != NULL,
+    CHECK(strstr(r.err, "GREY_SCAVENGE") != NULL && strstr(r.err, "perhaps") != NULL &&
+              strstr(r.err, "spans") != NULL,
           "without set-uid the options are heard:\n%s", r.err);
 
     REQUIRE(chmod(program, 04755) == 0, "the copy can be made set-uid");

@@ -47,8 +47,9 @@ int main(void)
     run(0, WARM);
     size_t resident = resident_bytes(), mapped = statm_bytes(0);
     run(WARM, THREADS);
-    CHECK(resident_bytes() < resident + 16 * MIB, "resident memory is bounded: %zu KiB after %d threads, %zu after %d",
-          resident / KIB, WARM, resident_bytes() / KIB, THREADS);
+    CHECK(resident_bytes() < resident + 16 * MIB,
+          "resident memory is bounded: %zu KiB after %d threads, %zu after %d", resident / KIB, WARM,
+          resident_bytes() / KIB, THREADS);
     CHECK(statm_bytes(0) < mapped + 256 * MIB, "address space is bounded");
     for (size_t i = 0; i < SHARED; i++)
         free(shared[i]);

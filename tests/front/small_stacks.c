@@ -13,10 +13,18 @@ static void *thread(void *argument)
     for (size_t i = 0; i < COUNT(blocks); i++) {
         size_t size = random_size(&random, i % 10 == 0 ? 22 : 15);
         switch (i % 4) {
-        case 0: blocks[i] = calloc(1, hide(size)); break;
-        case 1: blocks[i] = memalign(hide(1024), hide(size)); break;
-        case 2: blocks[i] = realloc(malloc(hide(10)), hide(size)); break;
-        default: blocks[i] = malloc(hide(size)); break;
+        case 0:
+            blocks[i] = calloc(1, hide(size));
+            break;
+        case 1:
+            blocks[i] = memalign(hide(1024), hide(size));
+            break;
+        case 2:
+            blocks[i] = realloc(malloc(hide(10)), hide(size));
+            break;
+        default:
+            blocks[i] = malloc(hide(size));
+            break;
         }
         REQUIRE(blocks[i] != NULL, "a thread with a small stack gets memory");
         blocks[i][size - 1] = 1;

@@ -69,12 +69,13 @@ static int kinds(void)
     return 0;
 }
 
-static const char *const of_the_program[] = { "mmap", "munmap", "mremap", "madvise", "mprotect", "futex", "brk",
-                                              "clone", "clone3", "rt_sigprocmask" };
-static const char *const of_the_background[] = {
-    "mmap", "munmap", "mremap", "madvise", "mprotect", "futex", "prctl", "rt_sigprocmask", "sched_yield", "nanosleep",
-    "clock_nanosleep", "exit", "rseq", "set_robust_list", "write", "clone3", "clone", "wait4", "execve", "arch_prctl",
-};
+/* clone and rt_sigprocmask: the start of the thread that gives memory back, and of ours. */
+static const char *const of_the_program[] = { "mmap",     "munmap", "mremap", "madvise",
+                                              "mprotect", "futex",  "clone",  "rt_sigprocmask" };
+/* The others: that thread sets its name; a thread of libc's has a little more to do. */
+static const char *const of_the_background[] = { "mmap",           "munmap",          "mremap", "madvise",
+                                                 "mprotect",       "futex",           "prctl",  "rseq",
+                                                 "rt_sigprocmask", "set_robust_list", "exit" };
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {
@@ -98,15 +99,33 @@ static bool parse(const char *line, long *pid, char *name, size_t room)
     return n > 0 && *at == '(';
 }
 
+enum { NAMES = 64, NAME = 32 };
+
 struct trace {
     size_t between_marks, forbidden, marks;
-    char name[64]; /* the last one that was not allowed */
+    char name[NAME]; /* the last one that was not allowed */
+    size_t names;
+    char outside[NAMES][NAME]; /* what is called before and after the marks, each once */
 };
+
+static bool is_noted(const struct trace *t, const char *name)
+{
+    for (size_t i = 0; i < t->names; i++)
+        if (strcmp(t->outside[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void note_outside(struct trace *t, const char *name)
+{
+    if (!is_noted(t, name) && t->names < NAMES)
+        memcpy(t->outside[t->names++], name, NAME);
+}
 
 static struct trace read_trace(const char *path)
 {
     struct trace t = { 0 };
-    char line[1000], name[64];
+    char line[1000], name[NAME];
     long pid, main_pid = 0;
     bool inside = false;
     FILE *f = fopen(path, "r");
@@ -124,25 +143,38 @@ static struct trace read_trace(const char *path)
         bool allowed = pid == main_pid ? !inside || is_in(name, of_the_program, COUNT(of_the_program))
                                        : is_in(name, of_the_background, COUNT(of_the_background));
         t.between_marks += inside && pid == main_pid;
+        if (!inside && pid == main_pid)
+            note_outside(&t, name);
         if (!allowed) {
             t.forbidden++;
-            snprintf(t.name, sizeof t.name, "%s", name);
+            memcpy(t.name, name, NAME);
         }
     }
     fclose(f);
     return t;
 }
 
-static struct trace trace_self(const char *mode)
+static struct trace trace_self(const char *mode, bool preloaded)
 {
     static struct run r;
-    char path[] = "/tmp/front-trace-XXXXXX", preload[2 * PATH_MAX] = "LD_PRELOAD=", search[2 * PATH_MAX] = "LD_LIBRARY_PATH=";
-    const char *now = getenv("LD_PRELOAD"), *libraries = getenv("LD_LIBRARY_PATH");
+    char path[] = "/tmp/front-trace-XXXXXX",
+         preload[2 * PATH_MAX] = "LD_PRELOAD=", search[2 * PATH_MAX] = "LD_LIBRARY_PATH=";
+    const char *now = preloaded ? getenv("LD_PRELOAD") : NULL, *libraries = getenv("LD_LIBRARY_PATH");
     close(mkstemp(path));
     snprintf(preload, sizeof preload, "LD_PRELOAD=%s", now == NULL ? "" : now);
     snprintf(search, sizeof search, "LD_LIBRARY_PATH=%s", libraries == NULL ? "" : libraries);
-    char *argv[] = { "strace", "-f", "-qq", "-o", path, "-E", preload, "-E", search,
-                     (char *)(uintptr_t)own_path(), (char *)(uintptr_t)mode, NULL };
+    char *argv[] = { "strace",
+                     "-f",
+                     "-qq",
+                     "-o",
+                     path,
+                     "-E",
+                     preload,
+                     "-E",
+                     search,
+                     (char *)(uintptr_t)own_path(),
+                     (char *)(uintptr_t)mode,
+                     NULL };
     const char *const changes[] = { "LD_PRELOAD", NULL };
     run_program(&r, argv, changes);
     if (WEXITSTATUS(r.status) == 127) {
@@ -160,14 +192,28 @@ static struct trace trace_self(const char *mode)
     return t;
 }
 
+/* At its start and end, too, a program calls nothing with the library that it does not call
+   without it, but for memory. */
+static void starts_and_ends_like(const struct trace *t, const struct trace *without)
+{
+    for (size_t i = 0; i < t->names; i++)
+        CHECK(is_in(t->outside[i], of_the_program, COUNT(of_the_program)) || is_noted(without, t->outside[i]),
+              "at its start and end a program makes no other system call such as %s", t->outside[i]);
+}
+
 int main(int argc, char **argv)
 {
+    static struct trace t, without;
     if (argc > 1)
         return strcmp(argv[1], "steady") == 0 ? steady() : kinds();
 
-    struct trace t = trace_self("steady");
-    CHECK(t.between_marks == 0, "100000 small requests in a steady state make %zu system calls (%s)", t.between_marks, t.name);
-    t = trace_self("kinds");
+    t = trace_self("steady", true);
+    CHECK(t.between_marks == 0, "100000 small requests in a steady state make %zu system calls",
+          t.between_marks);
+    without = trace_self("steady", false);
+    starts_and_ends_like(&t, &without);
+
+    t = trace_self("kinds", true);
     CHECK(t.between_marks > 0, "large requests make system calls");
     CHECK(t.forbidden == 0, "%zu system calls are of another kind, such as %s", t.forbidden, t.name);
     return front_result();

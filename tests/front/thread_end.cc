@@ -8,7 +8,8 @@
 extern "C" int __cxa_thread_atexit_impl(void (*)(void *), void *, void *);
 extern "C" void *__dso_handle;
 
-namespace {
+namespace
+{
 
 int finished;
 

@@ -93,11 +93,12 @@ int main(void)
     make_keys(KEYS - 3);
 
     run_threads(THREADS / 3);
-    CHECK(destructor_calls == (unsigned long)THREADS / 3 * KEYS * ROUNDS, "every destructor ran in every round");
+    CHECK(destructor_calls == (unsigned long)THREADS / 3 * KEYS * ROUNDS,
+          "every destructor ran in every round");
     size_t before = resident_bytes();
     run_threads(THREADS);
     size_t after = resident_bytes();
-    CHECK(after < before + 8 * MIB, "threads that allocate in destructors leave nothing behind (%zu, %zu)", before,
-          after);
+    CHECK(after < before + 8 * MIB, "threads that allocate in destructors leave nothing behind (%zu, %zu)",
+          before, after);
     return front_result();
 }

@@ -16,9 +16,10 @@ static void retire(struct block *b)
 {
     if (b->p == NULL)
         return;
-    CHECK(pattern_holds(b->p, b->usable, b->seed), "a block of usable size %zu is intact beside its neighbours",
+    CHECK(pattern_holds(b->p, b->usable, b->seed),
+          "a block of usable size %zu is intact beside its neighbours", b->usable);
+    CHECK(malloc_usable_size(b->p) == b->usable, "the usable size %zu of a live block does not change",
           b->usable);
-    CHECK(malloc_usable_size(b->p) == b->usable, "the usable size %zu of a live block does not change", b->usable);
     free(b->p);
     b->p = NULL;
 }
@@ -32,7 +33,8 @@ static void exercise(size_t size, uint64_t seed)
     b->usable = hide(malloc_usable_size(b->p));
     b->seed = seed;
     CHECK(b->usable >= size, "malloc(%zu): the usable size %zu covers the request", size, b->usable);
-    CHECK(b->usable <= size + size / 4 + 8192, "malloc(%zu): %zu usable bytes are not wildly more", size, b->usable);
+    CHECK(b->usable <= size + size / 4 + 8192, "malloc(%zu): %zu usable bytes are not wildly more", size,
+          b->usable);
     pattern_fill(b->p, b->usable, seed);
 }
 

@@ -4,6 +4,6 @@
 
 int main(void)
 {
-    free(hidep((char *)(uintptr_t)"a literal"));
+    free(hidep((char *)(uintptr_t) "a literal"));
     return misuse_survived();
 }

@@ -22,7 +22,8 @@ static inline int misuse_survived(void)
             pattern_fill(blocks[i], malloc_usable_size(blocks[i]), i);
         }
         for (size_t i = 0; i < MISUSE_BLOCKS; i++) {
-            CHECK(pattern_holds(blocks[i], malloc_usable_size(blocks[i]), i), "blocks do not overlap after a misuse");
+            CHECK(pattern_holds(blocks[i], malloc_usable_size(blocks[i]), i),
+                  "blocks do not overlap after a misuse");
             free(blocks[i]);
         }
     }

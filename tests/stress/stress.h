@@ -11,22 +11,22 @@
 #include <stdarg.h>
 
 #ifdef STRESS_LIBC_NAMES
-#define heap_malloc malloc
-#define heap_calloc calloc
+#define heap_malloc  malloc
+#define heap_calloc  calloc
 #define heap_realloc realloc
 #define heap_aligned memalign
-#define heap_free free
-#define heap_usable malloc_usable_size
-#define heap_trim() malloc_trim(0)
+#define heap_free    free
+#define heap_usable  malloc_usable_size
+#define heap_trim()  malloc_trim(0)
 #else
 #include <greyspan.h>
-#define heap_malloc grey_malloc
-#define heap_calloc grey_calloc
+#define heap_malloc  grey_malloc
+#define heap_calloc  grey_calloc
 #define heap_realloc grey_realloc
 #define heap_aligned grey_aligned_alloc
-#define heap_free grey_free
-#define heap_usable grey_usable_size
-#define heap_trim() grey_trim()
+#define heap_free    grey_free
+#define heap_usable  grey_usable_size
+#define heap_trim()  grey_trim()
 #endif
 
 struct stress_arguments {
@@ -38,14 +38,16 @@ struct stress_arguments {
 
 static struct stress_arguments arguments;
 
-__attribute__((noreturn, format(printf, 2, 3))) static inline void stress_failed(uint64_t step, const char *format, ...)
+__attribute__((noreturn, format(printf, 2, 3))) static inline void stress_failed(uint64_t step,
+                                                                                 const char *format, ...)
 {
     char text[400];
     va_list list;
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    dprintf(2, "stress: seed %llu, step %llu: %s\n", (unsigned long long)arguments.seed, (unsigned long long)step, text);
+    dprintf(2, "stress: seed %llu, step %llu: %s\n", (unsigned long long)arguments.seed,
+            (unsigned long long)step, text);
     abort();
 }
 

@@ -5,7 +5,8 @@
 #include <new>
 #include <string>
 
-namespace {
+namespace
+{
 
 int handler_calls;
 

@@ -6,7 +6,8 @@
 int main(void)
 {
     Dl_info by_api, by_name;
-    REQUIRE(dladdr(symbol("grey_malloc"), &by_api) != 0 && dladdr(symbol("malloc"), &by_name) != 0, "both are found");
+    REQUIRE(dladdr(symbol("grey_malloc"), &by_api) != 0 && dladdr(symbol("malloc"), &by_name) != 0,
+            "both are found");
     CHECK(by_api.dli_fbase == by_name.dli_fbase, "grey_malloc (%s) and malloc (%s) come from one object",
           by_api.dli_fname, by_name.dli_fname);
 
