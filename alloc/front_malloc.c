@@ -115,16 +115,25 @@ EXPORT void *aligned_alloc(size_t alignment, size_t size)
 }
 
 /* Answers by its result alone: errno and *out stay as they were on failure. */
-EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
+static GREY_NOINLINE int posix_memalign_slow(void **out, size_t alignment, size_t size)
 {
-    if (!is_pow2(alignment) || alignment % sizeof(void *) != 0)
-        return EINVAL;
     int kept = errno;
     void *p = heap_aligned(alignment, size, "posix_memalign");
     if (p == NULL) {
         errno = kept;
         return ENOMEM;
     }
+    *out = p;
+    return 0;
+}
+
+EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    if (!is_pow2(alignment) || alignment % sizeof(void *) != 0)
+        return EINVAL;
+    void *p = heap_pop_aligned(alignment, size);
+    if (unlikely(p == NULL))
+        return posix_memalign_slow(out, alignment, size);
     *out = p;
     return 0;
 }

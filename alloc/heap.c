@@ -130,19 +130,6 @@ static struct block look_up(uintptr_t p)
 
 /* ---- taking ---- */
 
-/* The newest cached block of a class, or 0. As fast as heap_malloc(), for its callers that know
-   the class otherwise; before heap_init() every stack is empty. */
-static inline uintptr_t pop_cached(unsigned code)
-{
-    struct mcache *c = mcache_self;
-    uintptr_t block = mcache_peek(c, code);
-    if (unlikely(block == 0) || unlikely(*cookie_at(block) != cookie_of(block)))
-        return 0;
-    mcache_drop_top(c, code);
-    *cookie_at(block) = 0;
-    return block;
-}
-
 static uintptr_t take_block(struct mcache *c, unsigned code, bool *zeroed, size_t size, const char *call)
 {
     *zeroed = false;
@@ -234,7 +221,7 @@ static GREY_NOINLINE void *malloc_uncached(size_t size, const char *call)
 void *heap_malloc_slow(size_t size, const char *call)
 {
     if (size > TABLE8_MAX && size <= RUN_MAX) {
-        uintptr_t block = pop_cached(sizeclass_of(size));
+        uintptr_t block = heap_pop(sizeclass_of(size));
         if (likely(block != 0))
             return (void *)block;
     }
@@ -247,7 +234,7 @@ void *heap_calloc(size_t count, size_t size, const char *call)
     bool zeroed = false;
     if (unlikely(__builtin_mul_overflow(count, size, &bytes) || bytes > PTRDIFF_MAX))
         return or_no_memory(0);
-    void *p = bytes <= RUN_MAX ? (void *)pop_cached(sizeclass_of(bytes)) : NULL;
+    void *p = bytes <= RUN_MAX ? (void *)heap_pop(sizeclass_of(bytes)) : NULL;
     if (unlikely(p == NULL)) {
         heap_init();
         p = memcheck_on ? memcheck_alloc(bytes, MIN_ALIGN, true, call)
@@ -281,11 +268,9 @@ void *heap_aligned(size_t alignment, size_t size, const char *call)
     bool zeroed;
     if (alignment < MIN_ALIGN)
         alignment = MIN_ALIGN;
-    if (likely(alignment <= PAGE_BYTES && size <= SMALL_MAX)) {
-        uintptr_t block = pop_cached(sizeclass_aligned(size, alignment));
-        if (likely(block != 0))
-            return (void *)block;
-    }
+    void *p = heap_pop_aligned(alignment, size);
+    if (likely(p != NULL))
+        return p;
     heap_init();
     if (unlikely(size > PTRDIFF_MAX || alignment > ALIGN_MAX))
         return or_no_memory(0);
@@ -332,10 +317,31 @@ void heap_free_slow(void *p, const char *call)
         report_misuse(call, (void *)bad, free_twice);
 }
 
+/* The size of a small or run block that starts at p and is not free, by the same steps as in
+   heap_free(); 0 for anything else, also for blocks that need a closer look. */
+static inline size_t quick_size(uintptr_t p)
+{
+    uintptr_t slot = (p >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
+    if (slot >= WINDOW_SLOTS)
+        return 0;
+    const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
+    if (a == NULL)
+        return 0;
+    uint32_t entry = arena_entry(a, p);
+    uint64_t magic = mcache_bin_at(mcache_self, entry)->magic;
+    if (entry_offset(entry, p) * magic >= magic || *cookie_at(p) == cookie_of(p))
+        return 0;
+    return size_classes[entry_code(entry)].size;
+}
+
 void heap_free_sized(void *p, size_t size, const char *call)
 {
     if (p == NULL)
         return;
+    if (likely(size <= quick_size((uintptr_t)p))) {
+        heap_free(p, call);
+        return;
+    }
     if (unlikely(memcheck_on)) {
         memcheck_free_sized(p, size, call);
         return;
@@ -407,23 +413,6 @@ static void *realloc_move(void *p, const struct block *b, size_t size, const cha
     memcpy((void *)moved, p, size < b->size ? size : b->size);
     heap_free(p, call);
     return (void *)moved;
-}
-
-/* The size of a small or run block that starts at p and is not free, by the same steps as in
-   heap_free(); 0 for anything else, also for blocks that need a closer look. */
-static inline size_t quick_size(uintptr_t p)
-{
-    uintptr_t slot = (p >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
-    if (slot >= WINDOW_SLOTS)
-        return 0;
-    const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
-    if (a == NULL)
-        return 0;
-    uint32_t entry = arena_entry(a, p);
-    uint64_t magic = mcache_bin_at(mcache_self, entry)->magic;
-    if (entry_offset(entry, p) * magic >= magic || *cookie_at(p) == cookie_of(p))
-        return 0;
-    return size_classes[entry_code(entry)].size;
 }
 
 void *heap_realloc(void *p, size_t size, const char *call)

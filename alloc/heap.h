@@ -18,19 +18,35 @@
 GREY_HIDDEN void *heap_malloc_slow(size_t size, const char *call);
 GREY_HIDDEN void heap_free_slow(void *p, const char *call);
 
+/* The newest cached block of a class, its cookie verified and cleared; 0 when there is none or
+   somebody wrote to it. Before heap_init() every stack is empty. */
+GREY_INLINE uintptr_t heap_pop(unsigned code)
+{
+    struct mcache *c = mcache_self;
+    uintptr_t block = mcache_peek(c, code);
+    /* No block has address 0, and the 0 of an empty stack would be no block's cookie. */
+    if (unlikely(block == 0) || unlikely(*cookie_at(block) != cookie_of(block)))
+        return 0;
+    mcache_drop_top(c, code);
+    *cookie_at(block) = 0;
+    return block;
+}
+
+/* The cached block of at most SMALL_MAX bytes that is aligned, or NULL. */
+GREY_INLINE void *heap_pop_aligned(size_t alignment, size_t size)
+{
+    if (unlikely(alignment > PAGE_BYTES || size > SMALL_MAX))
+        return NULL;
+    return (void *)heap_pop(sizeclass_aligned(size, alignment < MIN_ALIGN ? MIN_ALIGN : alignment));
+}
+
 /* NULL and errno = ENOMEM when out of memory; errno is kept otherwise. */
 GREY_INLINE void *heap_malloc(size_t size, const char *call)
 {
     if (likely(size <= TABLE8_MAX)) {
-        unsigned code = size_to_class8[(size + 7) >> 3];
-        struct mcache *c = mcache_self;
-        uintptr_t block = mcache_peek(c, code);
-        /* No block has address 0, and the 0 of an empty stack would be no block's cookie. */
-        if (likely(block != 0) && likely(*cookie_at(block) == cookie_of(block))) {
-            mcache_drop_top(c, code);
-            *cookie_at(block) = 0;
+        uintptr_t block = heap_pop(size_to_class8[(size + 7) >> 3]);
+        if (likely(block != 0))
             return (void *)block;
-        }
     }
     return heap_malloc_slow(size, call);
 }
@@ -56,7 +72,7 @@ GREY_INLINE void heap_free(void *p, const char *call)
 GREY_HIDDEN void *heap_calloc(size_t count, size_t size, const char *call);
 /* realloc(p, 0) frees p and returns NULL, as glibc's does. */
 GREY_HIDDEN void *heap_realloc(void *p, size_t size, const char *call);
-/* alignment is a power of two. */
+/* alignment is a power of two up to ALIGN_MAX. */
 GREY_HIDDEN void *heap_aligned(size_t alignment, size_t size, const char *call);
 GREY_HIDDEN void heap_free_sized(void *p, size_t size, const char *call);
 GREY_HIDDEN size_t heap_usable(const void *p, const char *call);

@@ -24,13 +24,16 @@ static struct fixalloc arrays[CAPACITY_LOG_MAX + 1] = {
     { .size = 8 << 10 }, { .size = 8 << 11 }, { .size = 8 << 12 }, { .size = 8 << 13 },
 };
 
-/* A stack holds at most this much, but at least one block. */
-#define STACK_BYTES     KIB(256)
-#define STACK_BYTES_RUN KIB(768)
+/* A stack holds at most this many bytes of blocks; of blocks of a few pages twice as many, for
+   programs have dozens of them; of the largest at least one. */
+#define STACK_BYTES KIB(256)
+#define STACK_DOZENS 31
 
 static unsigned capacity_most(unsigned code)
 {
-    size_t n = (sizeclass_is_run(code) ? STACK_BYTES_RUN : STACK_BYTES) / size_classes[code].size;
+    size_t size = size_classes[code].size, n = STACK_BYTES / size;
+    if (n < STACK_DOZENS)
+        n = 2 * STACK_BYTES / size < STACK_DOZENS ? 2 * STACK_BYTES / size : STACK_DOZENS;
     if (n >= CAPACITY_MAX)
         return CAPACITY_MAX;
     return n < 2 ? 1 : (1u << highest_bit(n + 1)) - 1;

@@ -8,8 +8,8 @@
 
 /* Empty spans are kept for reuse: of a class and shard up to this size, of all together up to the
    second one, and in any case one of a class. */
-#define KEEP_EMPTY_CLASS MIB(1)
-#define KEEP_EMPTY_ALL   MIB(4)
+#define KEEP_EMPTY_CLASS KIB(512)
+#define KEEP_EMPTY_ALL   MIB(2)
 /* A refill looks at no more partly used spans than this: it holds the lock. */
 #define REFILL_SPANS 16
 

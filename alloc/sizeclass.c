@@ -69,16 +69,3 @@ void sizeclass_init(void)
         pages_to_class[i] = (uint8_t)code;
     }
 }
-
-unsigned sizeclass_aligned(size_t size, size_t alignment)
-{
-    assert(is_pow2(alignment) && alignment <= PAGE_BYTES);
-    if (size > RUN_MAX - PAGE_BYTES)
-        return CLASS_NONE;
-    size = size == 0 ? alignment : round_up(size, alignment);
-    /* Every power of two is a class, so this ends within eight steps, and mostly at once. */
-    for (unsigned code = sizeclass_of(size); code < CLASS_COUNT; code++)
-        if ((size_classes[code].size & (alignment - 1)) == 0)
-            return code;
-    return CLASS_NONE;
-}

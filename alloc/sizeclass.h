@@ -78,6 +78,17 @@ GREY_INLINE size_t sizeclass_slot(unsigned code, size_t offset)
 
 /* The class whose blocks hold size bytes and start at multiples of alignment, which is a power
    of two up to a page; CLASS_NONE if none does. */
-GREY_HIDDEN unsigned sizeclass_aligned(size_t size, size_t alignment);
+GREY_INLINE unsigned sizeclass_aligned(size_t size, size_t alignment)
+{
+    assert(is_pow2(alignment) && alignment <= PAGE_BYTES);
+    if (unlikely(size > RUN_MAX - PAGE_BYTES))
+        return CLASS_NONE;
+    size = size == 0 ? alignment : round_up(size, alignment);
+    unsigned code = sizeclass_of(size);
+    /* Every power of two is a class, so this ends within eight steps, and mostly at once. */
+    while (unlikely((size_classes[code].size & (alignment - 1)) != 0))
+        code++;
+    return code;
+}
 
 #endif

@@ -13,13 +13,12 @@
 struct transfer {
     struct lock lock;
     struct atomic32 count;    /* [lock:transfer] batches; a look without the lock is a hint */
-    uintptr_t *batch[SLOTS];  /* [lock:transfer] the newest last */
+    uintptr_t *batch[SLOTS];  /* [lock:transfer] the newest last; those from count on are spare */
 } __attribute__((aligned(64)));
 
 static struct transfer transfers[MCENTRAL_SHARDS][CLASS_SMALL_LAST + 1];
 static unsigned shard_count;                /* [const] */
 static struct atomicw held_bytes;           /* [atomic] X2 */
-static struct fixalloc batch_records = { .size = TRANSFER_BATCH * sizeof(uintptr_t) };
 
 void transfer_init(unsigned shards)
 {
@@ -40,49 +39,49 @@ static size_t batch_bytes(unsigned code)
     return transfer_size(code) * size_classes[code].size;
 }
 
+/* The buffer of the next batch, which stays where it is for the next time. NULL: no room. */
+static uintptr_t *next_buffer_locked(struct transfer *t)
+{
+    uint32_t n = a32_load_relaxed(&t->count); /* relaxed, also below: the lock orders it */
+    if (n == SLOTS)
+        return NULL;
+    if (t->batch[n] == NULL)
+        t->batch[n] = meta_alloc(TRANSFER_BATCH * sizeof(uintptr_t));
+    return t->batch[n];
+}
+
 bool transfer_put(unsigned code, unsigned shard, const uintptr_t *blocks)
 {
     struct transfer *t = &transfers[shard][code];
     /* relaxed: two threads may both see room for the last batch. */
     if (aw_load_relaxed(&held_bytes) + batch_bytes(code) > TRANSFER_BYTES)
         return false;
-    uintptr_t *batch = fixalloc_take_dirty(&batch_records);
-    if (batch == NULL)
-        return false;
-    memcpy(batch, blocks, transfer_size(code) * sizeof *batch);
     lock_take(&t->lock);
-    uint32_t n = a32_load_relaxed(&t->count); /* relaxed, also below: the lock orders it */
-    if (n < SLOTS) {
-        t->batch[n] = batch;
-        a32_store_relaxed(&t->count, n + 1);
+    uintptr_t *buffer = next_buffer_locked(t);
+    if (buffer != NULL) {
+        memcpy(buffer, blocks, transfer_size(code) * sizeof *buffer);
+        a32_store_relaxed(&t->count, a32_load_relaxed(&t->count) + 1);
     }
     lock_drop(&t->lock);
-    if (n == SLOTS) {
-        fixalloc_give(&batch_records, batch);
-        return false;
-    }
-    aw_add_relaxed(&held_bytes, batch_bytes(code));
-    return true;
+    if (buffer != NULL)
+        aw_add_relaxed(&held_bytes, batch_bytes(code));
+    return buffer != NULL;
 }
 
 static bool get_from(struct transfer *t, unsigned code, uintptr_t *out)
 {
     if (a32_load_relaxed(&t->count) == 0) /* relaxed: a hint; one missed is found the next time */
         return false;
-    uintptr_t *batch = NULL;
     lock_take(&t->lock);
     uint32_t n = a32_load_relaxed(&t->count);
     if (n > 0) {
-        batch = t->batch[n - 1];
+        memcpy(out, t->batch[n - 1], transfer_size(code) * sizeof *out);
         a32_store_relaxed(&t->count, n - 1);
     }
     lock_drop(&t->lock);
-    if (batch == NULL)
-        return false;
-    aw_add_relaxed(&held_bytes, -batch_bytes(code));
-    memcpy(out, batch, transfer_size(code) * sizeof *out);
-    fixalloc_give(&batch_records, batch);
-    return true;
+    if (n > 0)
+        aw_add_relaxed(&held_bytes, -batch_bytes(code));
+    return n > 0;
 }
 
 bool transfer_get(unsigned code, unsigned shard, uintptr_t *out)

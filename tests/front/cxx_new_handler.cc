@@ -81,6 +81,10 @@ void exceptions_come_through()
     std::set_new_handler(throws_bad_alloc);
     CHECK(::operator new(hide(impossible), std::nothrow) == nullptr,
           "nothrow new turns bad_alloc into a null pointer");
+    std::set_new_handler(throws_something_else);
+    CHECK(::operator new[](hide(impossible), std::align_val_t{ 64 }, std::nothrow) == nullptr,
+          "and any other exception of the handler");
+    std::set_new_handler(throws_bad_alloc);
     thrown = false;
     try {
         (void)hidep(::operator new (hide(impossible), std::align_val_t{ 128 }));

@@ -69,13 +69,15 @@ static int kinds(void)
     return 0;
 }
 
-/* clone and rt_sigprocmask: the start of the thread that gives memory back, and of ours. */
-static const char *const of_the_program[] = { "mmap",     "munmap", "mremap", "madvise",
-                                              "mprotect", "futex",  "clone",  "rt_sigprocmask" };
+/* clone and rt_sigprocmask: the start of the thread that gives memory back. */
+static const char *const of_the_program[] = {
+    "mmap", "munmap", "mremap", "madvise", "mprotect", "futex", "clone", "clone3", "rt_sigprocmask",
+};
 /* The others: that thread sets its name; a thread of libc's has a little more to do. */
-static const char *const of_the_background[] = { "mmap",           "munmap",          "mremap", "madvise",
-                                                 "mprotect",       "futex",           "prctl",  "rseq",
-                                                 "rt_sigprocmask", "set_robust_list", "exit" };
+static const char *const of_the_background[] = {
+    "mmap",  "munmap", "mremap",         "madvise",         "mprotect", "futex",
+    "prctl", "rseq",   "rt_sigprocmask", "set_robust_list", "exit",
+};
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {
@@ -204,6 +206,7 @@ static void starts_and_ends_like(const struct trace *t, const struct trace *with
 int main(int argc, char **argv)
 {
     static struct trace t, without;
+    skip_in_check_build();
     if (argc > 1)
         return strcmp(argv[1], "steady") == 0 ? steady() : kinds();
 

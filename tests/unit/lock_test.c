@@ -152,29 +152,6 @@ static void who_forks_passes_its_locks_and_others_wait(void **state)
     }
 }
 
-static int pass_in_the_child(void *unused)
-{
-    (void)unused;
-    lock_take(&forked);
-    lock_drop(&forked);
-    lock_fork_release(&forked);
-    lock_fork_end();
-    child_ensure(lock_try(&forked));
-    lock_drop(&forked);
-    return 0;
-}
-
-static void the_child_passes_until_the_fork_is_over(void **state)
-{
-    (void)state;
-    lock_take(&forked);
-    lock_fork_begin();
-    lock_fork_hold(&forked);
-    assert_child_passed(pass_in_the_child, NULL);
-    lock_fork_release(&forked);
-    lock_fork_end();
-}
-
 /* ---- order ---- */
 
 static int take_in_falling_rank(void *unused)
@@ -240,7 +217,6 @@ int main(void)
         cmocka_unit_test(only_one_thread_is_inside),
         cmocka_unit_test(who_waits_for_a_lock_sleeps_and_is_woken),
         cmocka_unit_test(who_forks_passes_its_locks_and_others_wait),
-        cmocka_unit_test(the_child_passes_until_the_fork_is_over),
         cmocka_unit_test(locks_in_falling_rank_end_the_program),
         cmocka_unit_test(locks_in_rising_rank_are_fine),
     };

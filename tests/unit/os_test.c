@@ -211,7 +211,8 @@ static void the_helper_has_a_name_and_takes_no_signals(void **state)
     assert_true(os_helper_start(helper, "grey-test"));
     assert_int_equal(errno, EDOM);
     pthread_sigmask(SIG_SETMASK, NULL, &after);
-    assert_memory_equal(&before, &after, sizeof before); /* ours are as they were */
+    for (int signal = 1; signal < 32; signal++) /* ours are as they were */
+        assert_int_equal(sigismember(&before, signal), sigismember(&after, signal));
     wait_until(&helper_ran, 1);
     assert_false(os_helper_start(helper, "grey-second")); /* one at a time */
     read_helpers_status();
