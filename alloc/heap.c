@@ -489,9 +489,8 @@ static void each_lock(void (*f)(struct lock *l))
 void heap_fork_prepare(void)
 {
     heap_init();
-    each_lock(lock_take);
     lock_fork_begin();
-    each_lock(lock_fork_hold);
+    each_lock(lock_fork_take);
 }
 
 void heap_fork_parent(void)

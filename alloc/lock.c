@@ -22,17 +22,23 @@ static struct atomic32 fork_thread, fork_process;
 
 void lock_fork_begin(void)
 {
+    uint32_t self = (uint32_t)os_gettid(), other;
+    /* acquire: pairs with the release in lock_fork_end(). */
+    while (!a32_cas_acquire(&fork_thread, 0, self))
+        if ((other = a32_load_relaxed(&fork_thread)) != 0)
+            os_futex_wait(&fork_thread, other);
     a32_store_relaxed(&fork_process, (uint32_t)os_getpid());
-    a32_store_relaxed(&fork_thread, (uint32_t)os_gettid());
 }
 
 void lock_fork_end(void)
 {
-    a32_store_relaxed(&fork_thread, 0);
+    a32_store_release(&fork_thread, 0);
+    os_futex_wake(&fork_thread, INT_MAX);
 }
 
-void lock_fork_hold(struct lock *l)
+void lock_fork_take(struct lock *l)
 {
+    lock_take(l);
     lock_note_dropped(l); /* as far as ranks go: the handlers take others */
     /* relaxed: we hold it; a waiter may come in between, and stays one. */
     if (!a32_cas_full(&l->state, TAKEN, FOR_FORK))
@@ -95,40 +101,33 @@ void lock_drop_slow(struct lock *l)
 }
 
 #ifdef GREY_CHECK
-/* The ranks this thread holds. Only in this build: the others keep their few bytes of TLS. */
-static __thread struct lock *held[2048]; /* a fork takes every lock there is */
-static __thread unsigned held_count;
+/* How many locks of each rank this thread holds, and the highest of the rank it took last, of
+   which it may hold several in the order of their addresses. Only in this build, and small: the
+   library's thread-local storage is static. */
+static __thread uint16_t held[RANK_COUNT];
+static __thread const struct lock *highest;
 
 void lock_note_taken(struct lock *l)
 {
     if (is_for_fork(l))
         return;
-    assert(held_count < COUNT(held));
-    for (unsigned i = 0; i < held_count; i++)
-        assert(held[i]->rank < l->rank || (held[i]->rank == l->rank && held[i] < l));
-    held[held_count++] = l;
+    for (unsigned rank = l->rank + 1; rank < RANK_COUNT; rank++)
+        assert(held[rank] == 0);
+    assert(held[l->rank] == 0 || highest < l);
+    held[l->rank]++;
+    highest = l;
 }
 
 void lock_note_dropped(struct lock *l)
 {
     if (is_for_fork(l))
         return;
-    for (unsigned i = held_count; i-- > 0;) {
-        if (held[i] != l)
-            continue;
-        held[i] = held[--held_count];
-        return;
-    }
-    assert(!"dropped a lock that this thread does not hold");
+    assert(held[l->rank] > 0);
+    held[l->rank]--;
 }
 
 bool lock_is_held(const struct lock *l)
 {
-    if (is_for_fork(l))
-        return passes();
-    for (unsigned i = 0; i < held_count; i++)
-        if (held[i] == l)
-            return true;
-    return false;
+    return is_for_fork(l) ? passes() : held[l->rank] > 0 && a32_load_relaxed(&l->state) != FREE;
 }
 #endif

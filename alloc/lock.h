@@ -64,9 +64,9 @@ static inline void lock_drop(struct lock *l)
 /* Over a fork every lock is taken, and other libraries' fork handlers, which run inside ours,
    may allocate: from lock_fork_begin() to lock_fork_end() the forking thread, and in the child
    its only thread, passes through the locks held for the fork as if they were free.
-   lock_fork_hold() follows a lock_take(); lock_fork_release() ends what it began. */
+   Of two threads that fork at once the second waits in lock_fork_begin(). */
 GREY_HIDDEN void lock_fork_begin(void);
-GREY_HIDDEN void lock_fork_hold(struct lock *l);
+GREY_HIDDEN void lock_fork_take(struct lock *l);
 GREY_HIDDEN void lock_fork_release(struct lock *l);
 GREY_HIDDEN void lock_fork_end(void);
 

@@ -14,6 +14,7 @@
 #include "alloc/heap.h"
 #include "alloc/memcheck.h"
 #include "alloc/options.h"
+#include "alloc/thread.h"
 #include "tests/fake/os_fake.h"
 #include "tests/unit/walk.h"
 
@@ -128,14 +129,42 @@ static void a_block_freed_twice_is_found_however_much_happened_between(void **st
             blocks[j] = block_of(sizes[i]);
         for (size_t j = 0; j < n; j++)
             heap_free(blocks[j], "free");
-        /* In caches, in transfer, in spans; then their spans are gone. */
-        for (int round = 0; round < 2; round++) {
-            for (size_t j = 0; j < n; j += 7) {
-                heap_free(blocks[j], "free");
-                assert_said("greyspan: free(%p): double free\n", blocks[j]);
-            }
-            heap_trim();
+        for (size_t j = 0; j < n; j += 7) { /* in caches, in transfer, in spans */
+            heap_free(blocks[j], "free");
+            assert_said("greyspan: free(%p): double free\n", blocks[j]);
         }
+        heap_trim();
+        for (size_t j = 0; j < n; j += 7) { /* their spans are gone, and perhaps what was known of them */
+            heap_free(blocks[j], "free");
+            const char *said = os_fake_written();
+            assert_true(strstr(said, ": double free\n") != NULL || strstr(said, ": not a block of this heap\n") != NULL);
+        }
+    }
+}
+
+static void a_double_free_is_found_after_the_blocks_memory_went_back(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 1000 };
+    static char *blocks[BLOCKS];
+    for (size_t i = 0; i < BLOCKS; i++)
+        blocks[i] = block_of(640);
+    for (size_t i = 0; i < BLOCKS; i++)
+        if (i % 100 >= 7)
+            heap_free(blocks[i], "free");
+    thread_flush();
+    mcentral_purge(SIZE_MAX);
+    assert_true(mcentral_purge(SIZE_MAX) > 0);
+    for (size_t i = 0; i < BLOCKS; i++) {
+        if (i % 100 < 7) {
+            assert_int_equal(heap_usable(blocks[i], "malloc_usable_size"), 640);
+            heap_free(blocks[i] + 16, "free");
+            assert_said("greyspan: free(%p): not the start of a block\n", (void *)(blocks[i] + 16));
+            heap_free(blocks[i], "free");
+            assert_said("%s", "");
+        }
+        heap_free(blocks[i], "free");
+        assert_said("greyspan: free(%p): double free\n", (void *)blocks[i]);
     }
 }
 
@@ -283,6 +312,7 @@ int main(void)
         misuse_test(an_address_inside_a_block_is_not_its_start),
         misuse_test(a_block_freed_twice_in_a_row_is_found),
         misuse_test(a_block_freed_twice_is_found_however_much_happened_between),
+        misuse_test(a_double_free_is_found_after_the_blocks_memory_went_back),
         misuse_test(the_end_of_a_span_is_no_block),
         misuse_test(a_freed_block_that_was_written_to_is_reported_and_not_used_again),
         misuse_test(a_double_free_hidden_by_a_write_is_found_at_the_flush),

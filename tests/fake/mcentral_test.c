@@ -194,6 +194,136 @@ static void dropping_the_empty_spans_leaves_those_in_use(void **state)
     give_all(20, &block, 1);
 }
 
+/* ---- purging ---- */
+
+enum { HERD = 600 };
+
+/* Blocks of a class, some runs of which were given back; live[] says which. */
+struct herd {
+    unsigned code;
+    uintptr_t blocks[HERD];
+    bool live[HERD];
+};
+
+static void make_herd(struct herd *h, unsigned code)
+{
+    struct span *cached = NULL;
+    h->code = code;
+    take_all(code, 0, &cached, h->blocks, HERD);
+    uncache(cached);
+    for (size_t i = 0; i < HERD; i++) {
+        h->live[i] = i % 100 < 7;
+        if (h->live[i])
+            memset((void *)h->blocks[i], (int)i, size_classes[code].size);
+        else
+            give_all(code, &h->blocks[i], 1);
+    }
+}
+
+static void check_herd(const struct herd *h)
+{
+    for (size_t i = 0; i < HERD; i++)
+        for (size_t j = 0; h->live[i] && j < size_classes[h->code].size; j++)
+            if (((unsigned char *)h->blocks[i])[j] != (unsigned char)i)
+                fail_msg("a block in use lost its bytes");
+    assert_sound(walk_heap(&heap_pages));
+}
+
+static void give_herd(struct herd *h)
+{
+    for (size_t i = 0; i < HERD; i++)
+        if (h->live[i])
+            give_all(h->code, &h->blocks[i], 1);
+}
+
+/* Spans are purged when nothing happened in them from one call to the next. */
+static size_t purge(void)
+{
+    mcentral_purge(SIZE_MAX);
+    return mcentral_purge(SIZE_MAX);
+}
+
+static void free_slots_lose_their_memory_and_blocks_in_use_do_not(void **state)
+{
+    (void)state;
+    static const size_t pages[] = { KIB(4), KIB(16) };
+    static struct herd h;
+    for (size_t i = 0; i < COUNT(pages); i++) {
+        os_fake_page_size(pages[i]);
+        make_herd(&h, sizeclass_of(640));
+        size_t discards = os_fake_calls(OS_DISCARD);
+        assert_true(purge() > 0);
+        assert_true(os_fake_calls(OS_DISCARD) > discards);
+        check_herd(&h);
+        assert_int_equal(purge(), 0); /* it is done */
+        give_herd(&h);
+    }
+}
+
+static void a_purged_span_is_used_again(void **state)
+{
+    (void)state;
+    static struct herd h;
+    static uintptr_t all[2 * HERD];
+    struct span *cached = NULL;
+    make_herd(&h, sizeclass_of(640));
+    assert_true(purge() > 0);
+    take_all(h.code, 0, &cached, all, COUNT(all)); /* with cookies, or the cache would complain: */
+    for (size_t i = 0; i < COUNT(all); i++) {
+        assert_int_equal(*cookie_at(all[i]), cookie_of(all[i]));
+        memset((void *)all[i], 0xff, 640);
+    }
+    check_herd(&h);
+    for (size_t i = 0; i < HERD; i++)
+        assert_int_equal(arena_entry(pagemap_arena(all[i]), all[i]) & ENTRY_CODE, h.code << ENTRY_CODE_SHIFT);
+    give_all(h.code, all, COUNT(all));
+    give_herd(&h);
+    uncache(cached);
+}
+
+static void a_block_given_twice_to_a_purged_span_is_named(void **state)
+{
+    (void)state;
+    static struct herd h;
+    make_herd(&h, sizeclass_of(640));
+    assert_true(purge() > 0);
+    for (size_t i = 0; i < HERD; i += 11)
+        if (!h.live[i]) {
+            uintptr_t twice = h.blocks[i];
+            assert_int_equal(mcentral_give(h.code, &twice, 1), h.blocks[i]);
+        }
+    check_herd(&h);
+    give_herd(&h);
+}
+
+static void purging_is_harmless_when_the_system_refuses(void **state)
+{
+    (void)state;
+    static struct herd h;
+    make_herd(&h, sizeclass_of(640));
+    os_fake_refuse_all(OS_DISCARD);
+    assert_int_equal(purge(), 0);
+    check_herd(&h);
+    os_fake_refuse(OS_DISCARD, 0);
+    give_herd(&h);
+}
+
+static void at_most_as_many_spans_are_purged_as_asked(void **state)
+{
+    (void)state;
+    static struct herd h;
+    make_herd(&h, sizeclass_of(640));
+    mcentral_purge(SIZE_MAX);
+    size_t purged = 0, once;
+    for (int i = 0; i < 100 && (once = mcentral_purge(1)) > 0; i++) {
+        assert_int_equal(once, 1);
+        purged++;
+    }
+    assert_true(purged > 1);
+    check_herd(&h);
+    give_herd(&h);
+}
+
 /* ---- blocks given twice ---- */
 
 /* Batches in the order of addresses and such in disorder go different ways, and the size decides
@@ -397,6 +527,11 @@ int main(void)
         mcentral_test(a_span_that_was_full_is_used_again_when_a_block_comes_back),
         mcentral_test(empty_spans_go_back_but_for_a_few),
         mcentral_test(dropping_the_empty_spans_leaves_those_in_use),
+        mcentral_test(free_slots_lose_their_memory_and_blocks_in_use_do_not),
+        mcentral_test(a_purged_span_is_used_again),
+        mcentral_test(a_block_given_twice_to_a_purged_span_is_named),
+        mcentral_test(purging_is_harmless_when_the_system_refuses),
+        mcentral_test(at_most_as_many_spans_are_purged_as_asked),
         mcentral_test(a_block_given_twice_is_named_and_the_others_are_freed),
         mcentral_test(a_block_given_in_two_batches_is_named),
         mcentral_test(a_block_given_again_to_an_empty_span_does_not_upset_the_count),

@@ -116,6 +116,21 @@ static void a_record_given_back_is_taken_again_and_zeroed(void **state)
     assert_true(e != a && e != b);
 }
 
+static void a_dirty_record_is_any_record(void **state)
+{
+    (void)state;
+    struct fixalloc f = { .size = 512 };
+    void *a = fixalloc_take_dirty(&f);
+    assert_non_null(a);
+    memset(a, 1, 512);
+    fixalloc_give(&f, a);
+    assert_ptr_equal(fixalloc_take_dirty(&f), a);
+    os_fake_refuse_all(OS_MAP);
+    while (fixalloc_take_dirty(&f) != NULL) /* until what is left of the chunk is used up */
+        ;
+    assert_null(fixalloc_take_dirty(&f));
+}
+
 static void records_of_different_sizes_are_kept_apart(void **state)
 {
     (void)state;
@@ -150,6 +165,7 @@ int main(void)
         meta_test(what_is_mapped_is_counted),
         meta_test(a_refused_map_gives_no_piece_and_can_be_tried_again),
         meta_test(a_record_given_back_is_taken_again_and_zeroed),
+        meta_test(a_dirty_record_is_any_record),
         meta_test(records_of_different_sizes_are_kept_apart),
         meta_test(a_record_is_refused_when_there_is_no_memory_unless_one_came_back),
     };

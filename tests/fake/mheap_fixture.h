@@ -63,6 +63,11 @@ static inline struct span *take(struct mheap *h, size_t pages)
     return take_aligned(h, pages, 1);
 }
 
+static inline void give(struct mheap *h, struct span *s)
+{
+    mheap_free(h, s, (struct pages){ 0 });
+}
+
 static inline uintptr_t end_of(const struct span *s)
 {
     return s->base + s->pages * PAGE_BYTES;

@@ -150,9 +150,12 @@ static void step_free(struct model *m)
     if (m->live_count == 0)
         return;
     struct span *s = some_span(m, &i);
-    turn_all(m, s->base, s->pages, PAGE_WARM);
+    /* Of zeroed memory not all may have been used. */
+    size_t untouched = s->zeroed && below(m, 2) == 0 ? below(m, s->pages + 1) : 0, touched = s->pages - untouched;
+    turn_all(m, s->base, touched, PAGE_WARM);
+    turn_all(m, s->base + touched * PAGE_BYTES, untouched, PAGE_COLD);
     m->live[i] = m->live[--m->live_count];
-    mheap_free(m->heap, s);
+    mheap_free(m->heap, s, (struct pages){ untouched });
 }
 
 static void step_extend(struct model *m)
@@ -164,8 +167,8 @@ static void step_extend(struct model *m)
     size_t before = s->pages, more = some_pages(m);
     bool extended = mheap_extend(m->heap, s, (struct pages){ before + more });
     assert_int_equal(s->pages, before + (extended ? more : 0));
-    if (extended)
-        use(m, s->base + before * PAGE_BYTES, more, PAGE_USED);
+    if (extended && use(m, s->base + before * PAGE_BYTES, more, PAGE_USED) > 0)
+        s->zeroed = false; /* so that step_free() says nothing wrong; only spans of one block grow */
 }
 
 static void step_shrink(struct model *m)

@@ -148,7 +148,7 @@ static void a_system_that_gives_nothing_more_is_asked_again_each_time(void **sta
     struct mheap_stats after = mheap_stats_read(&f->heap);
     assert_memory_equal(&before, &after, sizeof before);
     /* What is freed can be had again. */
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
     assert_ptr_equal(take(&f->heap, 1), s);
     os_fake_refuse(OS_RESERVE, 0);
     os_fake_refuse(OS_COMMIT, 0);
@@ -168,7 +168,7 @@ static void a_refused_large_commit_is_tried_again_as_small_as_needed(void **stat
 static void a_refused_discard_leaves_the_run_warm(void **state)
 {
     struct fixture *f = *state;
-    mheap_free(&f->heap, take(&f->heap, 10));
+    give(&f->heap, take(&f->heap, 10));
     struct mheap_stats before = mheap_stats_read(&f->heap);
     struct span *held = mheap_hold_warm(&f->heap, UINT64_MAX, (struct pages){ 10 });
     assert_non_null(held);

@@ -30,7 +30,7 @@ static void a_freed_run_is_taken_again_and_not_called_zeroed(void **state)
 {
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 3);
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, 3);
     struct span *again = take(&f->heap, 3);
     assert_ptr_equal(again, s);
@@ -41,10 +41,29 @@ static void a_freed_run_is_taken_again_and_not_called_zeroed(void **state)
     assert_int_equal(stats.warm.n, 0);
 }
 
+static void pages_that_nobody_touched_go_back_cold(void **state)
+{
+    struct fixture *f = *state;
+    struct span *s = take(&f->heap, 10);
+    take(&f->heap, 1);
+    size_t cold = mheap_stats_read(&f->heap).cold.n;
+    assert_true(s->zeroed);
+    mheap_free(&f->heap, s, (struct pages){ 7 });
+    assert_int_equal(mheap_stats_read(&f->heap).warm.n, 3);
+    assert_int_equal(mheap_stats_read(&f->heap).cold.n, cold + 7);
+    assert_sound(walk_mheap(&f->heap));
+    s = take(&f->heap, 3);
+    assert_false(s->zeroed);
+    mheap_free(&f->heap, s, (struct pages){ 0 });
+    s = take(&f->heap, 10);
+    mheap_free(&f->heap, s, (struct pages){ 0 });
+    assert_int_equal(mheap_stats_read(&f->heap).warm.n, 10);
+}
+
 static void a_run_that_is_part_warm_is_not_called_zeroed(void **state)
 {
     struct fixture *f = *state;
-    mheap_free(&f->heap, take(&f->heap, 2));
+    give(&f->heap, take(&f->heap, 2));
     /* Only the run of everything is long enough: two warm pages and cold ones behind. */
     assert_false(take(&f->heap, 5)->zeroed);
 }
@@ -55,7 +74,7 @@ static void a_managed_span_says_so(void **state)
     struct run_request want = { .pages = { 1 }, .align = 1 };
     struct span *s = mheap_alloc(&f->heap, want, SPAN_MANAGED);
     assert_int_equal(s->state, SPAN_MANAGED);
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
 }
 
 static void freed_neighbours_merge_in_whatever_order(void **state)
@@ -69,14 +88,14 @@ static void freed_neighbours_merge_in_whatever_order(void **state)
         assert_int_equal(end_of(run[0]), run[1]->base);
         uintptr_t base = run[0]->base;
         for (size_t j = 0; j < 3; j++) {
-            mheap_free(&f->heap, run[orders[i][j]]);
+            give(&f->heap, run[orders[i][j]]);
             assert_sound(walk_mheap(&f->heap));
         }
         struct span *whole = take(&f->heap, 9);
         assert_int_equal(whole->base, base);
-        mheap_free(&f->heap, whole);
-        mheap_free(&f->heap, guard_before);
-        mheap_free(&f->heap, guard_after);
+        give(&f->heap, whole);
+        give(&f->heap, guard_before);
+        give(&f->heap, guard_after);
     }
     assert_int_equal(mheap_stats_read(&f->heap).in_use.n, 0);
 }
@@ -91,7 +110,7 @@ static void make_holes(struct mheap *h, const size_t *lengths, size_t n, uintptr
         take(h, 1);
     }
     for (size_t i = 0; i < n; i++)
-        mheap_free(h, holes[i]);
+        give(h, holes[i]);
 }
 
 static void the_shortest_run_that_fits_is_taken(void **state)
@@ -123,19 +142,19 @@ static void warm_runs_go_before_cold_ones_that_fit_better(void **state)
     struct span *warm = take(&f->heap, 50);
     struct span *guard = take(&f->heap, 1);
     size_t cold = mheap_stats_read(&f->heap).cold.n;
-    mheap_free(&f->heap, warm);
+    give(&f->heap, warm);
     struct span *s = take(&f->heap, 2);
     assert_int_equal(s->base, warm->base);
     assert_int_equal(mheap_stats_read(&f->heap).cold.n, cold);
-    mheap_free(&f->heap, guard);
+    give(&f->heap, guard);
 }
 
 static void the_peak_is_the_most_there_ever_was(void **state)
 {
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 100);
-    mheap_free(&f->heap, s);
-    mheap_free(&f->heap, take(&f->heap, 30));
+    give(&f->heap, s);
+    give(&f->heap, take(&f->heap, 30));
     assert_int_equal(mheap_stats_read(&f->heap).peak.n, 100);
     take(&f->heap, 101);
     assert_int_equal(mheap_stats_read(&f->heap).peak.n, 101);
@@ -167,7 +186,7 @@ static void an_aligned_run_starts_at_its_multiple_and_the_rest_stays_free(void *
             assert_int_equal(s->pages, pages);
             assert_sound(walk_mheap(&f->heap));
             assert_int_equal(mheap_stats_read(&f->heap).in_use.n, before.in_use.n + pages);
-            mheap_free(&f->heap, s);
+            give(&f->heap, s);
         }
     }
 }
@@ -202,7 +221,7 @@ static void a_span_grows_into_the_free_pages_behind_it(void **state)
 {
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 4), *next = take(&f->heap, 6), *guard = take(&f->heap, 1);
-    mheap_free(&f->heap, next);
+    give(&f->heap, next);
     assert_true(mheap_extend(&f->heap, s, (struct pages){ 8 }));
     assert_int_equal(s->pages, 8);
     assert_sound(walk_mheap(&f->heap));
@@ -212,7 +231,7 @@ static void a_span_grows_into_the_free_pages_behind_it(void **state)
     assert_false(mheap_extend(&f->heap, s, (struct pages){ 11 }));
     assert_int_equal(s->pages, 10);
     assert_int_equal(mheap_stats_read(&f->heap).in_use.n, 11);
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
     assert_int_equal(take(&f->heap, 10)->base, s->base);
 }
 
@@ -222,7 +241,7 @@ static void a_span_does_not_grow_over_its_neighbour(void **state)
     struct span *s = take(&f->heap, 4), *next = take(&f->heap, 1);
     struct mheap_stats before = mheap_stats_read(&f->heap);
     assert_false(mheap_extend(&f->heap, s, (struct pages){ 5 }));
-    mheap_free(&f->heap, next);
+    give(&f->heap, next);
     struct span *far = take(&f->heap, 1);
     assert_ptr_equal(far, next);
     assert_false(mheap_extend(&f->heap, s, (struct pages){ 5 }));
@@ -266,7 +285,7 @@ static void a_span_that_shrinks_gives_its_tail_to_the_free_neighbour(void **stat
     assert_int_equal(s->pages, 15);
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, 5);
     assert_sound(walk_mheap(&f->heap));
-    mheap_free(&f->heap, next);
+    give(&f->heap, next);
     mheap_shrink(&f->heap, s, (struct pages){ 1 });
     struct span *tail = take(&f->heap, 24);
     assert_int_equal(tail->base, s->base + PAGE_BYTES);
@@ -299,9 +318,9 @@ static void a_run_may_cross_from_arena_to_arena(void **state)
     assert_int_equal(s->base, f->hint + (ARENA_PAGES - 5) * PAGE_BYTES);
     struct span *long_one = take(&f->heap, ARENA_PAGES * 3 + 7);
     assert_int_equal(long_one->base, end_of(s));
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
     assert_sound(walk_mheap(&f->heap));
-    mheap_free(&f->heap, long_one);
+    give(&f->heap, long_one);
     assert_sound(walk_mheap(&f->heap));
     struct span *whole = take(&f->heap, ARENA_PAGES * 3 + 17);
     assert_ptr_equal(whole, s);
@@ -316,7 +335,7 @@ static void a_run_may_be_longer_than_4_gib(void **state)
     assert_int_equal(s->pages, pages);
     assert_true(s->zeroed);
     take(&f->heap, 1);
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, pages);
     struct span *half = take(&f->heap, pages / 2);
     assert_int_equal(half->base, s->base);
@@ -340,7 +359,7 @@ static void when_the_hint_is_not_followed_the_heap_grows_in_pieces(void **state)
         for (size_t j = 0; j < i; j++)
             assert_true(spans[i]->base >= end_of(spans[j]) || spans[j]->base >= end_of(spans[i]));
     for (size_t i = 0; i < COUNT(spans); i++)
-        mheap_free(&f->heap, spans[i]);
+        give(&f->heap, spans[i]);
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, COUNT(spans) * (ARENA_PAGES / 3));
 }
 
@@ -364,7 +383,7 @@ static void under_a_limit_a_region_is_as_small_as_it_must_be(void **state)
     assert_non_null(s);
     assert_true(mheap_stats_read(&f->heap).reserved_bytes < ARENA_BYTES);
     assert_null(take(&f->heap, pages_of_mib(2)));
-    mheap_free(&f->heap, s);
+    give(&f->heap, s);
     assert_ptr_equal(take(&f->heap, pages_of_mib(2)), s);
 }
 
@@ -381,8 +400,8 @@ static void regions_that_happen_to_touch_become_one(void **state)
     os_fake_place_next(lower - ARENA_BYTES + os_page_size());
     struct span *second = take(&f->heap, ARENA_PAGES);
     assert_int_equal(second->base, lower);
-    mheap_free(&f->heap, first);
-    mheap_free(&f->heap, second);
+    give(&f->heap, first);
+    give(&f->heap, second);
     assert_ptr_equal(take(&f->heap, 2 * ARENA_PAGES), second);
 }
 
@@ -436,9 +455,9 @@ static void a_surplus_of_warm_pages_is_reported_with_no_lock_held(void **state)
     f->heap.surplus_bytes = MIB(1);
     f->heap.on_surplus = note_surplus;
     struct span *half = take(&f->heap, pages_of_mib(1)), *more = take(&f->heap, 1);
-    mheap_free(&f->heap, half);
+    give(&f->heap, half);
     assert_int_equal(surplus_calls, 0);
-    mheap_free(&f->heap, more);
+    give(&f->heap, more);
     assert_int_equal(surplus_calls, 1);
 }
 
@@ -448,6 +467,7 @@ int main(void)
         fixture_test(a_new_heap_asks_the_system_for_nothing),
         fixture_test(the_first_run_lies_at_the_hint_and_is_zeroed),
         fixture_test(a_freed_run_is_taken_again_and_not_called_zeroed),
+        fixture_test(pages_that_nobody_touched_go_back_cold),
         fixture_test(a_run_that_is_part_warm_is_not_called_zeroed),
         fixture_test(a_managed_span_says_so),
         fixture_test(freed_neighbours_merge_in_whatever_order),

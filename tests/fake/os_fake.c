@@ -12,7 +12,7 @@
 enum { SEGMENTS_MAX = 4096, WRITTEN_MAX = 8192 };
 
 /* What the system knows of a range of addresses; nothing of the others. */
-enum segment_state { NOTHING = 0, RESERVED = 1, COMMITTED = 2 };
+enum segment_state { NOTHING, RESERVED, COMMITTED, MAPPED };
 struct segment {
     uintptr_t start, end;
     enum segment_state state;
@@ -142,18 +142,18 @@ const struct os_fake_call *os_fake_log(size_t *count)
     return fake.log;
 }
 
-static size_t bytes_of(enum segment_state least)
+static size_t bytes_of(enum segment_state state)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < segment_count; i++)
-        if (segments[i].state >= least)
+        if (segments[i].state == state)
             bytes += segments[i].end - segments[i].start;
     return bytes;
 }
 
 size_t os_fake_reserved(void)
 {
-    return bytes_of(RESERVED);
+    return bytes_of(RESERVED) + bytes_of(COMMITTED);
 }
 
 size_t os_fake_committed(void)
@@ -240,11 +240,12 @@ static bool is_free(uintptr_t start, uintptr_t stop)
     return true;
 }
 
-/* Is all of it in this state or a later one? */
-static bool is_at_least(enum segment_state least, uintptr_t start, uintptr_t stop)
+/* Is all of it in one of the two states? */
+static bool is_either(enum segment_state a, enum segment_state b, uintptr_t start, uintptr_t stop)
 {
     for (size_t i = 0; i < segment_count && start < stop; i++)
-        if (segments[i].start <= start && start < segments[i].end && segments[i].state >= least)
+        if (segments[i].start <= start && start < segments[i].end
+            && (segments[i].state == a || segments[i].state == b))
             start = segments[i].end;
     return start >= stop;
 }
@@ -266,11 +267,23 @@ static void paint(uintptr_t start, uintptr_t stop, enum segment_state state)
     segment_count = n;
 }
 
-static void must_be(enum segment_state least, uintptr_t address, size_t bytes, const char *what)
+static void must_be_whole_pages(uintptr_t address, size_t bytes)
 {
     if (bytes == 0 || address % fake.page_size != 0 || bytes % fake.page_size != 0)
         die("not whole pages", address, bytes);
-    if (!is_at_least(least, address, address + bytes))
+}
+
+static void must_be_reserved(uintptr_t address, size_t bytes, const char *what)
+{
+    must_be_whole_pages(address, bytes);
+    if (!is_either(RESERVED, COMMITTED, address, address + bytes))
+        die(what, address, bytes);
+}
+
+static void must_be_committed(uintptr_t address, size_t bytes, const char *what)
+{
+    must_be_whole_pages(address, bytes);
+    if (!is_either(COMMITTED, COMMITTED, address, address + bytes))
         die(what, address, bytes);
 }
 
@@ -281,11 +294,11 @@ size_t os_page_size(void)
     return fake.page_size;
 }
 
-static uintptr_t real_place(uintptr_t hint, size_t bytes)
+/* Real address space at multiples of the faked page size. */
+static uintptr_t map_real(uintptr_t hint, size_t bytes, int protection)
 {
     size_t slack = fake.page_size - 1;
-    void *at = fake.placement == OS_FOLLOW ? (void *)hint : NULL;
-    char *got = mmap(at, bytes + slack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *got = mmap((void *)hint, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED)
         return 0;
     /* What lies outside goes back, so that the next reservation can follow this one. */
@@ -312,7 +325,8 @@ static uintptr_t place(uintptr_t hint, size_t bytes)
 {
     uintptr_t next = hint == 0 ? fake.place_next : 0;
     if (next == 0)
-        return fake.memory == OS_REAL ? real_place(hint, bytes) : invented_place(hint, bytes);
+        return fake.memory == OS_REAL ? map_real(fake.placement == OS_FOLLOW ? hint : 0, bytes, PROT_NONE)
+                                      : invented_place(hint, bytes);
     if (!is_free(next, next + bytes))
         die("the place is taken", next, bytes);
     fake.place_next = 0;
@@ -334,7 +348,7 @@ void *os_reserve(uintptr_t hint, size_t bytes)
 bool os_commit(void *p, size_t bytes)
 {
     uintptr_t address = (uintptr_t)p;
-    must_be(RESERVED, address, bytes, "commit of what is not reserved");
+    must_be_reserved(address, bytes, "commit of what is not reserved");
     if (!begin(OS_COMMIT))
         return end(OS_COMMIT, address, bytes, false);
     if (fake.memory == OS_REAL && mprotect(p, bytes, PROT_READ | PROT_WRITE) != 0)
@@ -346,18 +360,23 @@ bool os_commit(void *p, size_t bytes)
 bool os_discard(void *p, size_t bytes)
 {
     uintptr_t address = (uintptr_t)p;
-    must_be(COMMITTED, address, bytes, "discard of what is not committed");
-    if (!begin(OS_DISCARD))
-        return end(OS_DISCARD, address, bytes, false);
-    if (fake.memory == OS_REAL && madvise(p, bytes, MADV_DONTNEED) != 0)
+    bool meta = is_either(MAPPED, MAPPED, address, address + bytes);
+    enum os_fake_op op = meta ? OS_DISCARD_META : OS_DISCARD;
+    if (meta)
+        must_be_whole_pages(address, bytes);
+    else
+        must_be_committed(address, bytes, "discard of what is not committed");
+    if (!begin(op))
+        return end(op, address, bytes, false);
+    if ((meta || fake.memory == OS_REAL) && madvise(p, bytes, MADV_DONTNEED) != 0)
         die("madvise", address, bytes);
-    return end(OS_DISCARD, address, bytes, true);
+    return end(op, address, bytes, true);
 }
 
 void os_release(void *p, size_t bytes)
 {
     uintptr_t address = (uintptr_t)p;
-    must_be(RESERVED, address, bytes, "release of what is not reserved");
+    must_be_reserved(address, bytes, "release of what is not reserved");
     begin(OS_RELEASE);
     if (fake.memory == OS_REAL && munmap(p, bytes) != 0)
         die("munmap", address, bytes);
@@ -370,20 +389,17 @@ void *os_map(size_t bytes)
 {
     if (bytes == 0 || bytes % fake.page_size != 0)
         die("map: not whole pages", 0, bytes);
-    void *p = NULL;
-    if (begin(OS_MAP)) {
-        p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (p == MAP_FAILED)
-            p = NULL;
-    }
-    end(OS_MAP, (uintptr_t)p, bytes, p != NULL);
-    return p;
+    uintptr_t p = begin(OS_MAP) ? map_real(0, bytes, PROT_READ | PROT_WRITE) : 0;
+    if (p != 0)
+        paint(p, p + bytes, MAPPED);
+    end(OS_MAP, p, bytes, p != 0);
+    return (void *)p;
 }
 
 bool os_move(void *from, void *to, size_t bytes)
 {
-    must_be(COMMITTED, (uintptr_t)from, bytes, "move of what is not committed");
-    must_be(COMMITTED, (uintptr_t)to, bytes, "move to what is not committed");
+    must_be_committed((uintptr_t)from, bytes, "move of what is not committed");
+    must_be_committed((uintptr_t)to, bytes, "move to what is not committed");
     if (!begin(OS_MOVE))
         return end(OS_MOVE, (uintptr_t)from, bytes, false);
     if (fake.memory == OS_REAL) {
@@ -396,7 +412,7 @@ bool os_move(void *from, void *to, size_t bytes)
 
 void os_advise_huge(void *p, size_t bytes)
 {
-    must_be(RESERVED, (uintptr_t)p, bytes, "advice on what is not reserved");
+    must_be_reserved((uintptr_t)p, bytes, "advice on what is not reserved");
 }
 
 /* ---- alloc/os.h: threads and time ---- */

@@ -21,6 +21,7 @@ enum os_fake_op {
     OS_RESERVE,
     OS_COMMIT,
     OS_DISCARD,
+    OS_DISCARD_META, /* os_discard() of what os_map() gave */
     OS_RELEASE,
     OS_MAP,
     OS_MOVE,

@@ -71,14 +71,14 @@ static void trim_gives_back_every_page_once(void **state)
     for (size_t i = 0; i < COUNT(mib); i++) {
         start_world();
         struct span *s = take(heap, pages_of_mib(mib[i])), *guard = take(heap, 1);
-        mheap_free(heap, s);
+        give(heap, s);
         size_t before = discarded_bytes();
         assert_int_equal(scavenger_give_all(), MIB(mib[i]));
         assert_int_equal(discarded_bytes() - before, MIB(mib[i]));
         assert_int_equal(warm_bytes(), 0);
         assert_int_equal(given_back_bytes(), MIB(mib[i]));
         assert_int_equal(scavenger_give_all(), 0);
-        mheap_free(heap, guard);
+        give(heap, guard);
         assert_sound(walk_mheap(heap));
     }
 }
@@ -94,7 +94,7 @@ static void trim_finds_runs_of_every_length(void **state)
         take(heap, 1);
     }
     for (size_t i = 0; i < COUNT(runs); i++)
-        mheap_free(heap, runs[i]);
+        give(heap, runs[i]);
     assert_int_equal(scavenger_give_all(), pages * PAGE_BYTES);
     assert_int_equal(warm_bytes(), 0);
 }
@@ -104,10 +104,10 @@ static void a_run_that_is_part_cold_gives_only_its_warm_part(void **state)
     (void)state;
     struct span *a = take(heap, 20), *b = take(heap, 30), *c = take(heap, 40);
     take(heap, 1);
-    mheap_free(heap, b);
+    give(heap, b);
     assert_int_equal(scavenger_give_all(), 30 * PAGE_BYTES);
-    mheap_free(heap, a);
-    mheap_free(heap, c);
+    give(heap, a);
+    give(heap, c);
     assert_int_equal(scavenger_give_all(), 60 * PAGE_BYTES);
     assert_int_equal(discarded_bytes(), 90 * PAGE_BYTES);
 }
@@ -117,7 +117,7 @@ static void what_comes_back_is_zeroed_again(void **state)
     (void)state;
     struct span *s = take(heap, 20);
     take(heap, 1);
-    mheap_free(heap, s);
+    give(heap, s);
     scavenger_give_all();
     s = take(heap, 20);
     assert_true(s->zeroed);
@@ -128,7 +128,7 @@ static void a_refused_discard_ends_the_trim_and_loses_nothing(void **state)
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(20));
-    mheap_free(heap, s);
+    give(heap, s);
     os_fake_refuse_all(OS_DISCARD);
     assert_int_equal(scavenger_give_all(), 0);
     assert_int_equal(warm_bytes(), MIB(20));
@@ -156,7 +156,7 @@ static void only_whole_pages_of_the_system_are_given_back(void **state)
         for (size_t j = 0; j < COUNT(runs); j++) {
             uintptr_t from = round_up(runs[j]->base, sizes[i]), to = round_down(end_of(runs[j]), sizes[i]);
             whole += to > from ? to - from : 0;
-            mheap_free(heap, runs[j]);
+            give(heap, runs[j]);
         }
         /* os_fake ends the program when a call is not in whole pages. Runs without one do not
            stand in the way of the others. */
@@ -175,9 +175,9 @@ static void a_page_of_the_systems_that_is_partly_used_stays(void **state)
     for (size_t i = 0; i < COUNT(pages); i++)
         pages[i] = take(heap, 1);
     for (size_t i = 1; i < COUNT(pages); i++)
-        mheap_free(heap, pages[i]);
+        give(heap, pages[i]);
     assert_int_equal(scavenger_give_all(), 0);
-    mheap_free(heap, pages[0]);
+    give(heap, pages[0]);
     assert_int_equal(scavenger_give_all(), KIB(64));
 }
 
@@ -188,11 +188,11 @@ static void a_page_of_the_systems_that_is_used_in_part_again_goes_back_again(voi
     start_world();
     struct span *s = take(heap, 8);
     take(heap, 8);
-    mheap_free(heap, s);
+    give(heap, s);
     assert_int_equal(scavenger_give_all(), KIB(64));
     /* One page of ours brings the whole page of the system's back. */
     for (int i = 0; i < 3; i++) {
-        mheap_free(heap, take(heap, 1));
+        give(heap, take(heap, 1));
         scavenger_give_all();
         assert_int_equal(os_fake_calls(OS_DISCARD), 2 + i);
         assert_int_equal(warm_bytes(), 0);
@@ -222,7 +222,7 @@ static void no_helper_is_started_for_a_small_surplus(void **state)
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(SCAVENGE_START >> 20));
-    mheap_free(heap, s);
+    give(heap, s);
     assert_false(os_fake_helper_waits());
     assert_int_equal(os_fake_calls(OS_HELPER), 0);
 }
@@ -233,9 +233,9 @@ static void one_helper_is_started_for_a_surplus(void **state)
     struct span *s = take(heap, pages_of_mib(SCAVENGE_START >> 20)), *more[3];
     for (size_t i = 0; i < COUNT(more); i++)
         more[i] = take(heap, 1);
-    mheap_free(heap, s);
+    give(heap, s);
     for (size_t i = 0; i < COUNT(more); i++)
-        mheap_free(heap, more[i]);
+        give(heap, more[i]);
     assert_true(os_fake_helper_waits());
     assert_int_equal(os_fake_calls(OS_HELPER), 1);
 }
@@ -244,7 +244,7 @@ static void an_idle_process_gets_everything_back_and_the_helper_ends(void **stat
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(1024));
-    mheap_free(heap, s);
+    give(heap, s);
     uint64_t start = os_now_ns();
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
@@ -262,7 +262,7 @@ static void a_burst_in_many_pieces_comes_back_too(void **state)
     for (size_t i = 0; i < COUNT(spans); i++)
         spans[i] = take(heap, 1 + i % 37);
     for (size_t i = 0; i < COUNT(spans); i += 2)
-        mheap_free(heap, spans[i]);
+        give(heap, spans[i]);
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
@@ -281,7 +281,7 @@ static void use_the_young_run(uint64_t ns)
     struct span *s = take(heap, 100);
     assert_false(s->zeroed);
     young_base = s->base;
-    mheap_free(heap, s);
+    give(heap, s);
 }
 
 static void what_comes_and_goes_keeps_its_memory(void **state)
@@ -289,14 +289,14 @@ static void what_comes_and_goes_keeps_its_memory(void **state)
     (void)state;
     struct span *young = take(heap, 100), *guard = take(heap, 1), *old = take(heap, pages_of_mib(30));
     take(heap, 1);
-    mheap_free(heap, young);
-    mheap_free(heap, old);
+    give(heap, young);
+    give(heap, old);
     assert_true(os_fake_helper_waits());
     young_until = os_now_ns() + UINT64_C(5) * 1000000000;
     run_helper(use_the_young_run);
     assert_int_equal(young_base, young->base);
     assert_true(warm_bytes() <= 100 * PAGE_BYTES);
-    mheap_free(heap, guard);
+    give(heap, guard);
 }
 
 static uint64_t given_at_first_tick;
@@ -312,7 +312,7 @@ static void nothing_young_is_given_back(void **state)
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(64));
-    mheap_free(heap, s);
+    give(heap, s);
     run_helper(note_first_tick);
     assert_int_equal(given_at_first_tick, 0); /* the delay is a second */
     assert_int_equal(warm_bytes(), 0);
@@ -323,7 +323,7 @@ static void without_a_delay_it_starts_at_once(void **state)
     (void)state;
     options.scavenge_delay = 0;
     struct span *s = take(heap, pages_of_mib(64));
-    mheap_free(heap, s);
+    give(heap, s);
     run_helper(note_first_tick);
     assert_true(given_at_first_tick > 0);
     assert_int_equal(warm_bytes(), 0);
@@ -333,7 +333,7 @@ static void the_helper_starts_again_for_the_next_surplus(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        mheap_free(heap, take(heap, pages_of_mib(40)));
+        give(heap, take(heap, pages_of_mib(40)));
         assert_true(os_fake_helper_waits());
         run_helper(count_ticks);
         assert_int_equal(warm_bytes(), 0);
@@ -345,10 +345,10 @@ static void a_helper_that_cannot_be_started_is_tried_again_and_harmless(void **s
 {
     (void)state;
     os_fake_refuse(OS_HELPER, 1);
-    mheap_free(heap, take(heap, pages_of_mib(40)));
+    give(heap, take(heap, pages_of_mib(40)));
     assert_false(os_fake_helper_waits());
     assert_int_equal(warm_bytes(), MIB(40));
-    mheap_free(heap, take(heap, pages_of_mib(1)));
+    give(heap, take(heap, pages_of_mib(1)));
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
@@ -358,7 +358,7 @@ static void without_the_option_nothing_happens_in_the_background(void **state)
 {
     (void)state;
     options.scavenge = 0;
-    mheap_free(heap, take(heap, pages_of_mib(100)));
+    give(heap, take(heap, pages_of_mib(100)));
     assert_int_equal(os_fake_calls(OS_HELPER), 0);
     assert_int_equal(scavenger_give_all(), MIB(100)); /* on demand it still does */
 }
@@ -366,12 +366,12 @@ static void without_the_option_nothing_happens_in_the_background(void **state)
 static void in_a_forked_child_a_helper_of_its_own_is_started(void **state)
 {
     (void)state;
-    mheap_free(heap, take(heap, pages_of_mib(40)));
+    give(heap, take(heap, pages_of_mib(40)));
     assert_true(os_fake_helper_waits());
     /* The child has the parent's memory, but not its helper. */
     scavenger_fork_child();
     assert_false(os_fake_helper_waits());
-    mheap_free(heap, take(heap, pages_of_mib(40)));
+    give(heap, take(heap, pages_of_mib(40)));
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
@@ -380,7 +380,7 @@ static void in_a_forked_child_a_helper_of_its_own_is_started(void **state)
 static void a_refused_discard_does_not_keep_the_helper_for_ever(void **state)
 {
     (void)state;
-    mheap_free(heap, take(heap, pages_of_mib(40)));
+    give(heap, take(heap, pages_of_mib(40)));
     os_fake_refuse_all(OS_DISCARD);
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), MIB(40));

@@ -237,7 +237,7 @@ static void a_block_of_pages_known_to_be_zero_is_zero(void **state)
         memset((void *)blocks[i], 0xff, size_classes[code].size);
         if (i % 2 == 1) { /* back to the page heap at once, not zero any more */
             pagemap_claim(blocks[i], code);
-            mheap_free(&heap_pages, pagemap_record(blocks[i]));
+            mheap_free(&heap_pages, pagemap_record(blocks[i]), (struct pages){ 0 });
         }
     }
     for (size_t i = 0; i < COUNT(blocks); i += 2) {
