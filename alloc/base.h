@@ -17,6 +17,9 @@
 #define GREY_COLD     __attribute__((noinline, cold))
 #define GREY_INLINE   static inline __attribute__((always_inline))
 
+/* For who reads another thread's plain words and can live with any answer. */
+#define GREY_RACY __attribute__((no_sanitize("thread")))
+
 #define KIB(n) ((size_t)(n) << 10)
 #define MIB(n) ((size_t)(n) << 20)
 

@@ -161,11 +161,10 @@ static uintptr_t alloc_class(unsigned code, bool *zeroed, size_t size, const cha
 static uintptr_t alloc_large(size_t size, size_t alignment, struct pages room, bool *zeroed)
 {
     size_t align = alignment <= PAGE_BYTES ? 1 : alignment >> PAGE_SHIFT;
-    struct run_request want = { .pages = pages_for(size == 0 ? 1 : size), .align = align, .room = room };
+    struct run_request want = { .pages = pages_for(size == 0 ? 1 : size), .align = align, .room = room, .code = CLASS_LARGE };
     struct span *s = mheap_alloc(&heap_pages, want, SPAN_MANUAL);
     if (s == NULL)
         return 0;
-    span_init_large(s);
     pagemap_set(s);
     *zeroed = s->zeroed;
     /* realloc may make it a block that carries a cookie when it is freed, and what the pages held
@@ -381,11 +380,10 @@ static bool resize_in_place(struct span *s, size_t size)
         return false;
     unsigned code = size <= RUN_MAX ? sizeclass_of(size) : CLASS_LARGE;
     struct pages n = { size <= RUN_MAX ? size_classes[code].pages : pages_for(size).n };
-    if (n.n < s->pages)
-        mheap_shrink(&heap_pages, s, n);
-    else if (n.n > s->pages && !mheap_extend(&heap_pages, s, n))
+    if (n.n <= s->pages)
+        mheap_shrink(&heap_pages, s, n, code);
+    else if (!mheap_extend(&heap_pages, s, n, code))
         return false;
-    s->code = (uint8_t)code;
     pagemap_set(s);
     return true;
 }

@@ -133,13 +133,15 @@ void mcache_flush(struct mcache *c)
     }
 }
 
-size_t mcache_bytes(const struct mcache *c, size_t blocks[CLASS_COUNT])
+/* Its owner may be pushing, or exchanging the array, just now: what is impossible is left out. */
+GREY_RACY size_t mcache_bytes(const struct mcache *c, size_t blocks[CLASS_COUNT])
 {
     size_t bytes = 0;
     for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++) {
-        if (c->bin[code].capacity == 0)
+        const volatile struct mcache_bin *bin = &c->bin[code];
+        size_t capacity = bin->capacity, depth = (size_t)(bin->top - (bin->limit - capacity));
+        if (depth > capacity)
             continue;
-        size_t depth = stack_depth(c, code);
         blocks[code] += depth;
         bytes += depth * size_classes[code].size;
     }
@@ -194,12 +196,11 @@ static void grow(struct mcache *c, unsigned code)
 
 static uintptr_t take_run(unsigned code, bool *zeroed)
 {
-    struct run_request want = { .pages = { size_classes[code].pages }, .align = 1 };
+    struct run_request want = { .pages = { size_classes[code].pages }, .align = 1, .code = code };
     struct span *s = mheap_alloc(&heap_pages, want, SPAN_MANUAL);
     if (s == NULL)
         return 0;
     *zeroed = s->zeroed;
-    span_init(s, code);
     pagemap_set(s);
     /* What the pages held may look like the cookie of an earlier free. */
     if (!s->zeroed)

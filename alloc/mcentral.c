@@ -150,11 +150,10 @@ static struct span *steal_partial(unsigned code, unsigned shard)
 
 static struct span *create_span(unsigned code, unsigned shard)
 {
-    struct run_request want = { .pages = { size_classes[code].pages }, .align = 1 };
+    struct run_request want = { .pages = { size_classes[code].pages }, .align = 1, .code = code };
     struct span *s = mheap_alloc(&heap_pages, want, SPAN_MANUAL);
     if (s == NULL)
         return NULL;
-    span_init(s, code);
     a32_store_relaxed(&s->shard, shard); /* relaxed: nobody knows the span yet */
     s->list = LIST_CACHED;
     pagemap_set(s);
@@ -401,12 +400,12 @@ void mcentral_drop_kept(void)
 
 /* ---- purging ---- */
 
-/* A partial span that is worth it, taken out of its queue; s->returned remembers the free count
-   at its last purge. */
+/* A partial span that is worth it, taken out of its queue. s->returned remembers the free count at
+   the last attempt; taking slots forgets it. */
 static struct span *take_quiet_locked(struct mcentral *c, struct span **next)
 {
     for (struct span *s = *next; s != NULL; s = s->next) {
-        bool quiet = s->quiet_count == s->free_count, done = s->purged && s->returned == s->free_count;
+        bool quiet = s->quiet_count == s->free_count, done = s->returned == s->free_count;
         s->quiet_count = s->free_count;
         if (!quiet || done || is_empty(s) || s->free_count * size_classes[s->code].size < os_page_size())
             continue;

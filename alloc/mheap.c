@@ -338,6 +338,7 @@ struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_sta
     if (run != NULL) {
         s = carve_locked(h, run, round_up(run->base, align * PAGE_BYTES), n.n);
         s->state = (uint8_t)state;
+        span_init(s, want.code);
         h->stats.spans++;
         h->stats.spans_created++;
         note_peak_locked(h);
@@ -373,7 +374,7 @@ void mheap_free(struct mheap *h, struct span *s, struct pages untouched)
     drop_and_tell(h);
 }
 
-bool mheap_extend(struct mheap *h, struct span *s, struct pages n)
+bool mheap_extend(struct mheap *h, struct span *s, struct pages n, unsigned code)
 {
     size_t more = n.n - s->pages;
     uintptr_t end = s->base + pages_bytes((struct pages){ s->pages });
@@ -391,6 +392,7 @@ bool mheap_extend(struct mheap *h, struct span *s, struct pages n)
     if (run != NULL && run->pages >= more) {
         carve_locked(h, run, run->base, more);
         s->pages = (uint32_t)n.n;
+        s->code = (uint8_t)code;
         note_peak_locked(h);
         extended = true;
     }
@@ -398,12 +400,17 @@ bool mheap_extend(struct mheap *h, struct span *s, struct pages n)
     return extended;
 }
 
-void mheap_shrink(struct mheap *h, struct span *s, struct pages n)
+void mheap_shrink(struct mheap *h, struct span *s, struct pages n, unsigned code)
 {
     lock_take(&h->lock);
-    assert(n.n > 0 && n.n < s->pages);
+    assert(n.n > 0 && n.n <= s->pages);
     size_t less = s->pages - n.n;
     s->pages = (uint32_t)n.n;
+    s->code = (uint8_t)code;
+    if (less == 0) {
+        lock_drop(&h->lock);
+        return;
+    }
     h->stats.in_use.n -= less;
     h->stats.warm.n += less;
     run_insert_locked(h, s->base + n.n * PAGE_BYTES, less, 0, h->clock);

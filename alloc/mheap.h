@@ -55,9 +55,10 @@ struct run_request {
     struct pages pages;
     size_t align;      /* in pages, a power of two */
     struct pages room; /* free pages wished for behind it, for a block that grows */
+    unsigned code;     /* the class it will be of */
 };
 
-/* A run of pages as a span of this state, its page map entries not yet set. NULL when the system
+/* A run of pages as a span of this state and code, all free, its page map entries not yet set. NULL when the system
    has no more memory. Sets s->zeroed when every page is known to be zero. Takes the lock; may
    enter the kernel. */
 GREY_HIDDEN struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_state state);
@@ -66,11 +67,12 @@ GREY_HIDDEN struct span *mheap_alloc(struct mheap *h, struct run_request want, e
    have never been written to and had no memory behind them when the span was made. */
 GREY_HIDDEN void mheap_free(struct mheap *h, struct span *s, struct pages untouched);
 
-/* Grows the span in place to n pages if the pages behind it are free or can be had. */
-GREY_HIDDEN bool mheap_extend(struct mheap *h, struct span *s, struct pages n);
+/* Grows the span in place to n pages if the pages behind it are free or can be had; its code, with
+   it, becomes another one. */
+GREY_HIDDEN bool mheap_extend(struct mheap *h, struct span *s, struct pages n, unsigned code);
 
 /* Gives back the pages from n on. */
-GREY_HIDDEN void mheap_shrink(struct mheap *h, struct span *s, struct pages n);
+GREY_HIDDEN void mheap_shrink(struct mheap *h, struct span *s, struct pages n, unsigned code);
 
 /* The scavenger's two halves: takes out warm pages of a run that was freed before the clock said
    freed_before (neighbours, at most max, whole pages of the system's), and puts them back

@@ -6,34 +6,21 @@
 #include "alloc/os.h"
 #include "alloc/pagemap.h"
 
-static void init(struct span *s, unsigned code, size_t slots)
+void span_init(struct span *s, unsigned code)
 {
-    s->slots = s->free_count = (uint16_t)slots;
+    bool small = code <= CLASS_SMALL_LAST;
+    assert(code == CLASS_LARGE || s->pages == size_classes[code].pages);
+    s->slots = small ? size_classes[code].slots : 1;
+    s->free_count = small ? s->slots : 0; /* the one block goes straight to the program */
     s->free_index = s->cookie_index = s->quiet_count = 0;
     s->code = (uint8_t)code;
     s->kind = KIND_MANUAL;
     s->list = LIST_NONE;
-    s->scan_word = 0;
-    s->purged = 0;
-    s->sweep_gen = 0;
+    s->scan_word = s->purged = 0;
+    s->sweep_gen = s->returned = 0;
     s->next = s->prev = NULL;
-}
-
-void span_init(struct span *s, unsigned code)
-{
-    assert(s->pages == size_classes[code].pages);
-    init(s, code, size_classes[code].slots);
-    if (sizeclass_is_run(code)) {
-        s->free_count = 0; /* its one block goes straight to the program */
-        return;
-    }
-    memset(s->alloc_bits, 0, sizeof s->alloc_bits);
-}
-
-void span_init_large(struct span *s)
-{
-    init(s, CLASS_LARGE, 1);
-    s->free_count = 0;
+    if (small)
+        memset(s->alloc_bits, 0, sizeof s->alloc_bits);
 }
 
 /* Freed slots first, lowest address first: they are warm, and packing keeps other spans empty. */
@@ -106,6 +93,7 @@ size_t span_take_slots(struct span *s, uintptr_t *out, size_t max)
     size_t taken = 0;
     if (unlikely(s->purged))
         span_unpurge(s);
+    s->returned = 0;
     if (s->free_count > s->slots - s->free_index)
         taken = take_freed(s, out, max);
     if (taken < max && s->free_index < s->slots)

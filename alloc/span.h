@@ -50,7 +50,8 @@ struct span {
     uint8_t zeroed;          /* [const]  the pages were all zero when it was created     */
     uint8_t scan_word;       /* [lock:central] words before this one have no clear bit   */
     uint8_t purged;          /* [lock:central] see span_purge()                          */
-    uint32_t returned;       /* [lock:mheap] of a free run: its pages without memory     */
+    uint32_t returned;       /* [lock:mheap] of a free run: its pages without memory; in a
+                                central list [lock:central]: free_count at the last purge */
     uint16_t cookie_index;   /* [lock:central] slots from here on have no cookie yet     */
     uint16_t quiet_count;    /* [lock:central] free_count when the scavenger last looked */
     uint32_t freed_at;       /* [lock:mheap] of a free run: the scavenger's clock        */
@@ -76,12 +77,9 @@ GREY_INLINE uint64_t *cookie_at(uintptr_t block)
     return (uint64_t *)(block + 8);
 }
 
-/* Makes a span of this class of a run: every slot free and never used. The run's pages must
-   not be reachable through the page map yet. */
+/* Makes a span of this class (CLASS_LARGE for one block of any size) of a run: every slot free and
+   never used, except that a span of one block is never free. Not yet in the page map. */
 GREY_HIDDEN void span_init(struct span *s, unsigned code);
-
-/* The same for a span of one block that is larger than any class. */
-GREY_HIDDEN void span_init_large(struct span *s);
 
 /* Takes up to max free slots, marks their bits and writes their addresses downwards from
    out[max-1], lowest address last, so that a stack of them pops in rising order. Says how many. */

@@ -1,14 +1,14 @@
 /* thread: see thread.h. */
 #include "alloc/thread.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "alloc/meta.h"
+#include "alloc/os.h"
 
-#ifndef PTHREAD_DESTRUCTOR_ITERATIONS
-#define PTHREAD_DESTRUCTOR_ITERATIONS 4
-#endif
+static_assert(OS_EXIT_ROUNDS <= _POSIX_THREAD_DESTRUCTOR_ITERATIONS, "as many rounds as POSIX grants");
 
 enum thread_state {
     THREAD_NEW,  /* mcache_self is mcache_none */
@@ -90,7 +90,7 @@ struct mcache *thread_cache(void)
 static void thread_exit(void *cache)
 {
     struct mcache *c = cache;
-    if (++c->exit_rounds < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(threads.key, c) == 0)
+    if (++c->exit_rounds < OS_EXIT_ROUNDS && pthread_setspecific(threads.key, c) == 0)
         return;
     mcache_self = &mcache_none;
     state = THREAD_DEAD;

@@ -59,16 +59,24 @@ static void *block_of(size_t size)
     return p;
 }
 
+/* The compiler would complain of what it sees. */
+static GREY_NOINLINE void free_stranger(void *volatile p)
+{
+    heap_free(p, "free");
+}
+
 static void an_address_outside_the_heap_is_not_a_block_of_it(void **state)
 {
     (void)state;
     static char data[64];
     char stack[64];
-    void *const strangers[] = { data,      data + 1,    stack + 16, (void *)8, (void *)UINTPTR_MAX, (void *)(uintptr_t)INTPTR_MAX,
-                                (void *)((uintptr_t)1 << ADDRESS_BITS), (void *)(((uintptr_t)1 << ADDRESS_BITS) - 16) };
+    void *const end = (void *)((uintptr_t)1 << ADDRESS_BITS);
+    void *const strangers[] = {
+        data, data + 1, stack + 16, (void *)8, (void *)UINTPTR_MAX, (void *)INTPTR_MAX, end, (char *)end - 16,
+    };
     heap_free(block_of(40), "free");
     for (size_t i = 0; i < COUNT(strangers); i++) {
-        heap_free(strangers[i], "free");
+        free_stranger(strangers[i]);
         assert_said("greyspan: free(%p): not a block of this heap\n", strangers[i]);
     }
 }
@@ -86,7 +94,8 @@ static void an_address_in_a_free_part_of_the_heap_is_not_a_block_of_it(void **st
 static void an_address_inside_a_block_is_not_its_start(void **state)
 {
     (void)state;
-    static const size_t sizes[] = { 16, 48, 100, 1000, 3000, 20000, 32768, 40000, 300000, MIB(1), MIB(1) + 1, MIB(7) };
+    static const size_t sizes[] = { 16,    48,    100,    1000,   3000,       20000,
+                                    32768, 40000, 300000, MIB(1), MIB(1) + 1, MIB(7) };
     for (size_t i = 0; i < COUNT(sizes); i++) {
         char *p = block_of(sizes[i]);
         const size_t inside[] = { 1, 8, 15, sizes[i] / 2 | 1, sizes[i] - 1 };
@@ -106,7 +115,8 @@ static void an_address_inside_a_block_is_not_its_start(void **state)
 static void a_block_freed_twice_in_a_row_is_found(void **state)
 {
     (void)state;
-    static const size_t sizes[] = { 0, 16, 24, 100, 1024, 1025, 5000, 32768, 32769, 300000, MIB(1), MIB(1) + 1, MIB(30) };
+    static const size_t sizes[] = { 0,     16,    24,     100,    1024,       1025,   5000,
+                                    32768, 32769, 300000, MIB(1), MIB(1) + 1, MIB(30) };
     for (size_t i = 0; i < COUNT(sizes); i++) {
         void *p = block_of(sizes[i]);
         heap_free(p, "free");
@@ -137,7 +147,8 @@ static void a_block_freed_twice_is_found_however_much_happened_between(void **st
         for (size_t j = 0; j < n; j += 7) { /* their spans are gone, and perhaps what was known of them */
             heap_free(blocks[j], "free");
             const char *said = os_fake_written();
-            assert_true(strstr(said, ": double free\n") != NULL || strstr(said, ": not a block of this heap\n") != NULL);
+            assert_true(strstr(said, ": double free\n") != NULL
+                        || strstr(said, ": not a block of this heap\n") != NULL);
         }
     }
 }
@@ -153,8 +164,8 @@ static void a_double_free_is_found_after_the_blocks_memory_went_back(void **stat
         if (i % 100 >= 7)
             heap_free(blocks[i], "free");
     thread_flush();
-    mcentral_purge(SIZE_MAX);
-    assert_true(mcentral_purge(SIZE_MAX) > 0);
+    mcentral_purge(1000);
+    assert_true(mcentral_purge(1000) > 0);
     for (size_t i = 0; i < BLOCKS; i++) {
         if (i % 100 < 7) {
             assert_int_equal(heap_usable(blocks[i], "malloc_usable_size"), 640);
@@ -172,18 +183,18 @@ static void the_end_of_a_span_is_no_block(void **state)
 {
     (void)state;
     for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++) {
-        const struct size_class *class = &size_classes[code];
-        void *p = block_of(class->size);
+        const struct size_class *c = &size_classes[code];
+        void *p = block_of(c->size);
         const struct span *s = pagemap_find((uintptr_t)p);
-        char *end = (char *)s->base + (size_t)class->slots * class->size;
+        char *end = (char *)s->base + (size_t)c->slots * c->size;
         if ((uintptr_t)end < s->base + s->pages * PAGE_BYTES) {
             /* First with slots before it that were never used, then with all of them used. */
             void *all[SLOTS_MAX];
-            for (size_t i = 0; i + 1 < class->slots; i++)
-                all[i] = block_of(class->size);
+            for (size_t i = 0; i + 1 < c->slots; i++)
+                all[i] = block_of(c->size);
             heap_free(end, "free");
             assert_said("greyspan: free(%p): not the start of a block\n", (void *)end);
-            for (size_t i = 0; i + 1 < class->slots; i++)
+            for (size_t i = 0; i + 1 < c->slots; i++)
                 heap_free(all[i], "free");
         }
         heap_free(p, "free");
@@ -294,7 +305,7 @@ static void by_default_the_program_ends(void **state)
 static void null_is_freed_in_silence(void **state)
 {
     (void)state;
-    heap_free(NULL, "free");
+    free_stranger(NULL);
     assert_null(heap_realloc(NULL, SIZE_MAX, "realloc"));
     assert_int_equal(errno, ENOMEM);
     errno = 0;

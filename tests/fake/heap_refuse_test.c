@@ -30,11 +30,11 @@ struct call {
     void *(*act)(void *old);
 };
 
-#define CALL(name, expression)         \
-    static void *name(void *old)             \
-    {                                        \
-        (void)old;                           \
-        return expression;                   \
+#define CALL(name, expression)                                                                               \
+    static void *name(void *old)                                                                             \
+    {                                                                                                        \
+        (void)old;                                                                                           \
+        return expression;                                                                                   \
     }
 CALL(small_malloc, heap_malloc(32, "malloc"))
 CALL(class_malloc, heap_malloc(20000, "malloc"))
@@ -73,12 +73,12 @@ enum outcome { HOLDS, HOLDS_AND_NOTHING_WAS_REFUSED, BROKEN };
 static const struct call *now; /* for the message */
 static size_t now_nth;
 
-#define ensure(x)                                                                              \
-    do {                                                                                       \
-        if (!(x)) {                                                                            \
-            fprintf(stderr, "%s, refusal %zu: line %d: %s\n", now->name, now_nth, __LINE__, #x); \
-            _exit(BROKEN);                                                                     \
-        }                                                                                      \
+#define ensure(x)                                                                                            \
+    do {                                                                                                     \
+        if (!(x)) {                                                                                          \
+            fprintf(stderr, "%s, refusal %zu: line %d: %s\n", now->name, now_nth, __LINE__, #x);             \
+            _exit(BROKEN);                                                                                   \
+        }                                                                                                    \
     } while (0)
 
 static void ensure_whole(void)
@@ -90,15 +90,20 @@ static void ensure_whole(void)
 }
 
 /* The bytes of a block by its number; long blocks are looked at here and there. */
+static size_t step_at(size_t i)
+{
+    return i < 64 ? 1 : i < KIB(512) ? 509 : KIB(500);
+}
+
 static void fill(unsigned char *p, size_t size, unsigned number)
 {
-    for (size_t i = 0; i < size; i += i < 64 ? 1 : 509)
+    for (size_t i = 0; i < size; i += step_at(i))
         p[i] = (unsigned char)(number + i);
 }
 
 static bool is_filled(const unsigned char *p, size_t size, unsigned number)
 {
-    for (size_t i = 0; i < size; i += i < 64 ? 1 : 509)
+    for (size_t i = 0; i < size; i += step_at(i))
         if (p[i] != (unsigned char)(number + i))
             return false;
     return true;

@@ -151,7 +151,8 @@ static void step_free(struct model *m)
         return;
     struct span *s = some_span(m, &i);
     /* Of zeroed memory not all may have been used. */
-    size_t untouched = s->zeroed && below(m, 2) == 0 ? below(m, s->pages + 1) : 0, touched = s->pages - untouched;
+    size_t untouched = s->zeroed && below(m, 2) == 0 ? below(m, s->pages + 1) : 0,
+           touched = s->pages - untouched;
     turn_all(m, s->base, touched, PAGE_WARM);
     turn_all(m, s->base + touched * PAGE_BYTES, untouched, PAGE_COLD);
     m->live[i] = m->live[--m->live_count];
@@ -225,8 +226,9 @@ static void step_refuse(struct model *m)
 
 static void run_steps(struct fixture *f, uint64_t seed, size_t steps, bool refuse)
 {
-    void (*const moves[])(struct model *) = { step_alloc, step_alloc, step_alloc,  step_free,   step_free,
-                                              step_extend, step_shrink, step_hold, step_release, step_clock };
+    typedef void move(struct model *);
+    move *const moves[] = { step_alloc,  step_alloc,  step_alloc, step_free,    step_free,
+                            step_extend, step_shrink, step_hold,  step_release, step_clock };
     struct model m = { .heap = &f->heap, .random = seed };
     print_message("seed %zu\n", (size_t)seed);
     for (size_t i = 0; i < steps; i++) {

@@ -80,7 +80,8 @@ static void a_managed_span_says_so(void **state)
 static void freed_neighbours_merge_in_whatever_order(void **state)
 {
     struct fixture *f = *state;
-    static const unsigned orders[][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+    static const unsigned orders[][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+                                          { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
     for (size_t i = 0; i < COUNT(orders); i++) {
         struct span *guard_before = take(&f->heap, 1);
         struct span *run[3] = { take(&f->heap, 2), take(&f->heap, 3), take(&f->heap, 4) };

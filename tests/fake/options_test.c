@@ -13,7 +13,8 @@
 static void a_set_uid_program_ignores_its_environment(void **state)
 {
     (void)state;
-    char *environment[] = { "GREY_ON_ERROR=ignore", "GREY_HELP=1", "GREY_CACHE=nonsense", "GREY_FOO=1", NULL };
+    char *environment[] = { "GREY_ON_ERROR=ignore", "GREY_HELP=1", "GREY_CACHE=nonsense", "GREY_FOO=1",
+                            NULL };
     struct options before = options;
     os_fake_reset();
     os_fake_secure(true);

@@ -219,7 +219,8 @@ static bool end(enum os_fake_op op, uintptr_t address, size_t bytes, bool ok)
 
 /* ---- the map ---- */
 
-static void add_segment(struct segment *to, size_t *n, uintptr_t start, uintptr_t stop, enum segment_state state)
+static void add_segment(struct segment *to, size_t *n, uintptr_t start, uintptr_t stop,
+                        enum segment_state state)
 {
     if (start >= stop || state == NOTHING)
         return;
@@ -298,7 +299,8 @@ size_t os_page_size(void)
 static uintptr_t map_real(uintptr_t hint, size_t bytes, int protection)
 {
     size_t slack = fake.page_size - 1;
-    char *got = mmap((void *)hint, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *got =
+        mmap((void *)hint, bytes + slack, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED)
         return 0;
     /* What lies outside goes back, so that the next reservation can follow this one. */

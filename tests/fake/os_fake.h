@@ -71,7 +71,7 @@ struct os_fake_call {
 };
 const struct os_fake_call *os_fake_log(size_t *count);
 
-size_t os_fake_reserved(void);  /* bytes of address space, committed ones included */
+size_t os_fake_reserved(void); /* bytes of address space, committed ones included */
 size_t os_fake_committed(void);
 
 /* The helper: the function given to os_helper_start() since the last run, or NULL. Running it clears

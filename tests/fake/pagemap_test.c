@@ -55,7 +55,7 @@ static void an_empty_map_finds_nothing_for_any_bits(void **state)
 static const uintptr_t edges[] = {
     0, 1, PAGE_BYTES - 1, PAGE_BYTES, ARENA_BYTES - 1, ARENA_BYTES, ARENA_BYTES + 1,
     ((uintptr_t)1 << ADDRESS_BITS) - 1, (uintptr_t)1 << ADDRESS_BITS, ((uintptr_t)1 << ADDRESS_BITS) + 1,
-    UINTPTR_MAX, UINTPTR_MAX - ARENA_BYTES, (uintptr_t)1 << 63, ((uintptr_t)1 << 63) - 1, (uintptr_t)INTPTR_MAX,
+    UINTPTR_MAX, UINTPTR_MAX - ARENA_BYTES, (uintptr_t)1 << 63, (uintptr_t)INTPTR_MAX,
     ~(((uintptr_t)1 << 47) - 1),
 };
 
@@ -177,7 +177,8 @@ static void find_of_random_words_agrees_with_a_search(void **state)
     static struct span *spans[SPANS];
     uintptr_t home = os_fake_fresh_hint();
     for (size_t i = 0; i < SPANS; i++) {
-        spans[i] = make_span(home + i * 1000 * PAGE_BYTES, 1 + i * 13 % 400, 1 + (unsigned)i % CLASS_SMALL_LAST);
+        spans[i] =
+            make_span(home + i * 1000 * PAGE_BYTES, 1 + i * 13 % 400, 1 + (unsigned)i % CLASS_SMALL_LAST);
         pagemap_set(spans[i]);
     }
     for (size_t i = 0; i < 200000; i++) {

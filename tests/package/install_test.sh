@@ -28,7 +28,8 @@ library_of() { LD_LIBRARY_PATH=$lib ldd "$1" 2>/dev/null | awk '$1 ~ /libgreyspa
 
 # The program must get its library from the prefix and from nowhere else.
 run_shared() {
-    [ "$(library_of "$1")" = "$lib/libgreyspan.so.1" ] || { echo "$1 is not linked with the prefix"; return 1; }
+    [ "$(library_of "$1")" = "$lib/libgreyspan.so.1" ] ||
+        { echo "$1 is not linked with the prefix"; return 1; }
     LD_LIBRARY_PATH=$lib "$1" "$version"
 }
 

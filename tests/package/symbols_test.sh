@@ -28,8 +28,10 @@ malloc_names() { grep -v '^#' "$here/malloc_symbols.txt" | tr -s ' ' '\n' | grep
 
 check_names() {
     none_of 'libgreyspan.so exports' < <(exported "$api" | grep -v '^grey_')
-    none_of 'libgreyspan.a shows' < <(nm -g --defined-only "$archive" | awk 'NF == 3 && $3 !~ /^grey_/ { print $3 }')
-    none_of 'libgreyspan-malloc.so exports' < <(exported "$preload" | grep -v '^grey_' | comm -23 - <(malloc_names))
+    none_of 'libgreyspan.a shows' < <(nm -g --defined-only "$archive" |
+        awk 'NF == 3 && $3 !~ /^grey_/ { print $3 }')
+    none_of 'libgreyspan-malloc.so exports' < <(exported "$preload" | grep -v '^grey_' |
+        comm -23 - <(malloc_names))
     none_of 'libgreyspan-malloc.so lacks' < <(exported "$preload" | comm -13 - <(malloc_names))
     none_of 'libgreyspan-malloc.so lacks' < <(exported "$api" | comm -13 <(exported "$preload") -)
     exported "$api" | grep '^grey_malloc$' >/dev/null || fail 'libgreyspan.so lacks grey_malloc'

@@ -66,7 +66,8 @@ disassemble() {
     local start size
     read -r start size < <(nm -D -S "$library" | awk -v name="$1" '$4 == name { print $1, $2 }') || true
     [ -n "${size:-}" ] || fail "no $1 in $library"
-    objdump -d --no-show-raw-insn --start-address="0x$start" --stop-address=$((0x$start + 0x$size)) "$library" |
+    objdump -d --no-show-raw-insn "$library" \
+        --start-address="0x$start" --stop-address=$((0x$start + 0x$size)) |
         grep -P '^ *[0-9a-f]+:\t'
 }
 

@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 struct child_end {
-    int status;       /* as of waitpid() */
-    char said[4096];  /* on stderr */
+    int status;      /* as of waitpid() */
+    char said[4096]; /* on stderr */
 };
 
 static inline void child_read(int fd, struct child_end *end)
@@ -61,19 +61,19 @@ static inline bool child_aborted(const struct child_end *end)
 }
 
 /* In a child: says what does not hold and where, and ends with 1. */
-#define child_ensure(x)                                                      \
-    do {                                                                     \
-        if (!(x)) {                                                          \
-            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #x); \
-            _exit(1);                                                        \
-        }                                                                    \
+#define child_ensure(x)                                                                                      \
+    do {                                                                                                     \
+        if (!(x)) {                                                                                          \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #x);                                \
+            _exit(1);                                                                                        \
+        }                                                                                                    \
     } while (0)
 
-#define assert_child_passed(act, argument)                                               \
-    do {                                                                                 \
-        struct child_end child_ended = child_run(act, argument);                         \
-        if (!WIFEXITED(child_ended.status) || WEXITSTATUS(child_ended.status) != 0)      \
-            fail_msg("the child ended with status %x: %s", child_ended.status, child_ended.said); \
+#define assert_child_passed(act, argument)                                                                   \
+    do {                                                                                                     \
+        struct child_end child_ended = child_run(act, argument);                                             \
+        if (!WIFEXITED(child_ended.status) || WEXITSTATUS(child_ended.status) != 0)                          \
+            fail_msg("the child ended with status %x: %s", child_ended.status, child_ended.said);            \
     } while (0)
 
 #endif

@@ -18,7 +18,7 @@
 #include "tests/unit/child.h"
 #include "tests/unit/walk.h"
 
-enum { WORKERS = 3, FORKS = 25, KEPT = 200 };
+enum { WORKERS = 3, FORKS = 15, KEPT = 200 };
 
 static struct atomic32 stop;
 static unsigned char *kept[KEPT];
@@ -56,7 +56,7 @@ static int teardown(void **state)
     for (size_t i = 0; i < KEPT; i++)
         heap_free(kept[i], "free");
     heap_trim();
-    assert_sound(walk_heap(&heap_pages));
+    assert_sound(walk_mheap(&heap_pages));
     return 0;
 }
 
@@ -86,7 +86,7 @@ static void ensure_kept(void)
 
 static void use_the_heap(void)
 {
-    void *blocks[500];
+    void *blocks[200];
     for (size_t i = 0; i < COUNT(blocks); i++) {
         blocks[i] = heap_malloc(i * 211 % 90000, "malloc");
         child_ensure(blocks[i] != NULL);

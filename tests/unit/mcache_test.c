@@ -16,6 +16,11 @@ static struct mcache cache;
 static size_t in_use_at_start;
 static uint64_t budget_at_start;
 
+static size_t capacity(unsigned code)
+{
+    return a32_load_relaxed(&cache.bin[code].capacity);
+}
+
 static size_t pages_in_use(void)
 {
     return mheap_stats_read(&heap_pages).in_use.n;
@@ -25,6 +30,7 @@ static int setup(void **state)
 {
     (void)state;
     heap_init();
+    options.scavenge = 0; /* nobody works in the background while a test counts pages */
     budget_at_start = options.cache;
     mcentral_drop_kept();
     in_use_at_start = pages_in_use();
@@ -40,7 +46,7 @@ static int teardown(void **state)
     options.cache = budget_at_start;
     mcache_flush(&cache);
     for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++) {
-        assert_int_equal(cache.bin[code].capacity, 0);
+        assert_int_equal(capacity(code), 0);
         assert_int_equal(mcache_peek(&cache, code), 0);
         assert_true(code > CLASS_SMALL_LAST || cache.cached[code] == NULL);
     }
@@ -88,12 +94,11 @@ static void check_cache(void)
     size_t granted = 0, blocks[CLASS_COUNT] = { 0 }, bytes = 0;
     size_t counted = mcache_bytes(&cache, blocks);
     for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++) {
-        const struct mcache_bin *bin = &cache.bin[code];
-        assert_true(bin->capacity == 0 || is_pow2(bin->capacity + 1u));
-        assert_true(bin->top <= bin->limit);
-        assert_in_range(blocks[code], 0, bin->capacity);
+        assert_true(capacity(code) == 0 || is_pow2(capacity(code) + 1));
+        assert_true((uintptr_t)mcache_top(&cache.bin[code]) <= aw_load_relaxed(&cache.bin[code].limit));
+        assert_in_range(blocks[code], 0, capacity(code));
         assert_true(blocks[code] > 0 || mcache_peek(&cache, code) == 0); /* M1 */
-        granted += bin->capacity * (size_t)size_classes[code].size;
+        granted += capacity(code) * size_classes[code].size;
         bytes += blocks[code] * size_classes[code].size;
     }
     assert_int_equal(cache.granted, granted);
@@ -162,10 +167,10 @@ static void stacks_grow_with_use(void **state)
 {
     (void)state;
     uintptr_t block = take(5);
-    size_t first = cache.bin[5].capacity;
+    size_t first = capacity(5);
     give(5, block);
     use_much(5);
-    assert_true(cache.bin[5].capacity > 4 * first);
+    assert_true(capacity(5) > 4 * first);
     assert_true(depth(5) > first);
 }
 
@@ -179,7 +184,7 @@ static void all_stacks_together_stay_within_the_budget(void **state)
         for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code += 3) {
             uintptr_t block = take(code);
             if (code <= CLASS_SMALL_LAST) /* the first, smallest stack of a small class is always granted */
-                first_ones += cache.bin[code].capacity * (size_t)size_classes[code].size;
+                first_ones += capacity(code) * size_classes[code].size;
             give(code, block);
             use_much(code);
             assert_true(cache.granted <= budgets[i] * KIB(1) + first_ones);
@@ -197,7 +202,7 @@ static void blocks_of_pages_make_room_for_each_other(void **state)
     for (int round = 0; round < 3; round++)
         for (size_t i = 0; i < COUNT(codes); i++) {
             use_much(codes[i]);
-            assert_true(cache.bin[codes[i]].capacity > 0); /* the one in use has a stack */
+            assert_true(capacity(codes[i]) > 0); /* the one in use has a stack */
             assert_true(cache.granted <= MIB(1));
         }
 }
@@ -215,7 +220,7 @@ static void an_overflow_keeps_the_newest_blocks(void **state)
         give(code, blocks[i]);
         assert_int_equal(mcache_peek(&cache, code), blocks[i]);
         if (i > 0 && depth(code) > 1) /* the one before is still there, too */
-            assert_int_equal(cache.bin[code].top[-2], blocks[i - 1]);
+            assert_int_equal(mcache_top(&cache.bin[code])[-2], blocks[i - 1]);
     }
     assert_true(depth(code) < n);
     check_cache();

@@ -93,9 +93,10 @@ static void words_stand_for_their_numbers(void **state)
 static void a_malformed_value_is_reported_and_the_default_used(void **state)
 {
     (void)state;
-    static const char *const bad[] = { "",  " 1", "1 ",   "-1", "+1",  "0x1",
-                                       "1.0", "yes", "one", "18446744073709551616", "99999999999999999999999999",
-                                       "1,2", "\xff" };
+    static const char *const bad[] = {
+        "", " 1", "1 ", "-1", "+1", "0x1", "1.0", "yes", "one", "1,2", "\xff", "18446744073709551616",
+        "99999999999999999999999999",
+    };
     for (size_t i = 0; i < COUNT(rows); i++)
         for (size_t j = 0; j <= COUNT(bad); j++) {
             char string[100], start[128];
@@ -127,14 +128,16 @@ static void a_name_that_is_no_option_is_reported_once(void **state)
     char *environment[] = { "GREY_CASH=1", "GREY_FOO=2", "GREY_CACHE=5", NULL };
     capture_begin(&capture);
     options_read(environment);
-    assert_string_equal(capture_end(&capture), "greyspan: GREY_CASH is not an option; GREY_HELP=1 lists them\n");
+    assert_string_equal(capture_end(&capture),
+                        "greyspan: GREY_CASH is not an option; GREY_HELP=1 lists them\n");
     assert_int_equal(options.cache, 5);
 }
 
 static void names_that_only_look_alike_are_left_alone(void **state)
 {
     (void)state;
-    static const char *const others[] = { "GREY=1", "GREYSPAN_STATS=1", "grey_stats=1", "GREY_TEST_SEED=x", "GREY_STATS" };
+    static const char *const others[] = { "GREY=1", "GREYSPAN_STATS=1", "grey_stats=1", "GREY_TEST_SEED=x",
+                                          "GREY_STATS" };
     for (size_t i = 0; i < COUNT(others); i++) {
         assert_string_equal(read_one(others[i]), "");
         assert_memory_equal(&options, &standard, sizeof options);

@@ -18,13 +18,13 @@
 static struct capture capture;
 
 /* The same format and arguments by both; they must agree. */
-#define assert_as_libc(...)                                            \
-    do {                                                               \
-        char ours[200], theirs[200];                                   \
-        size_t length = report_format(ours, sizeof ours, __VA_ARGS__); \
-        int expected = snprintf(theirs, sizeof theirs, __VA_ARGS__);   \
-        assert_string_equal(ours, theirs);                             \
-        assert_int_equal(length, expected);                            \
+#define assert_as_libc(...)                                                                                  \
+    do {                                                                                                     \
+        char ours[200], theirs[200];                                                                         \
+        size_t length = report_format(ours, sizeof ours, __VA_ARGS__);                                       \
+        int expected = snprintf(theirs, sizeof theirs, __VA_ARGS__);                                         \
+        assert_string_equal(ours, theirs);                                                                   \
+        assert_int_equal(length, expected);                                                                  \
     } while (0)
 
 static void conversions_look_as_libc_prints_them(void **state)

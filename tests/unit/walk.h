@@ -1,20 +1,19 @@
 /* walk: the page heap and its spans walked from outside, in every build. The walkers of the core end
  * the program by an assertion and are silent in a release; these return what is wrong, or NULL, and
- * know only what the headers promise.
+ * know only what the headers promise. They take the locks that guard what they look at.
  */
 #ifndef UNIT_WALK_H
 #define UNIT_WALK_H
 
 #include <stdlib.h>
 
-#include "alloc/mheap.h"
+#include "alloc/mcentral.h"
 
 struct walk_run {
     uintptr_t base, end;
 };
 
 struct walk {
-    const struct mheap *heap;
     struct walk_run *runs;
     size_t count, room;
     size_t pages, returned;
@@ -44,7 +43,8 @@ static inline void walk_free_run(struct walk *w, const struct span *run, bool wa
                      "a free run lies outside the page map"))
         return;
     walk_ensure(w, pagemap_record(run->base) == run, "a free run's record is not its first page's");
-    walk_ensure(w, pagemap_record(end - PAGE_BYTES)->base == run->base, "a free run's end does not lead to it");
+    walk_ensure(w, pagemap_record(end - PAGE_BYTES)->base == run->base,
+                "a free run's end does not lead to it");
     for (uintptr_t page = run->base; page < end; page += PAGE_BYTES) {
         bool edge = page == run->base || page == end - PAGE_BYTES;
         walk_ensure(w, arena_entry(pagemap_arena(page), page) == (edge ? ENTRY_EDGE : 0),
@@ -82,10 +82,9 @@ static inline int walk_compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* H1 to H3 of the page heap, whose lock nobody holds. */
-static inline const char *walk_mheap(const struct mheap *h)
+static inline const char *walk_mheap_locked(const struct mheap *h)
 {
-    struct walk w = { .heap = h };
+    struct walk w = { 0 };
     walk_bins(&w, &h->warm, true);
     walk_bins(&w, &h->cold, false);
     if (w.count > 0)
@@ -94,10 +93,19 @@ static inline const char *walk_mheap(const struct mheap *h)
         walk_ensure(&w, w.runs[i - 1].end <= w.runs[i].base, "two free runs overlap");
         walk_ensure(&w, w.runs[i - 1].end != w.runs[i].base, "two free runs touch"); /* H1 */
     }
-    walk_ensure(&w, w.returned == h->stats.cold.n, "the cold pages are miscounted");              /* H2 */
+    walk_ensure(&w, w.returned == h->stats.cold.n, "the cold pages are miscounted");                /* H2 */
     walk_ensure(&w, w.pages == h->stats.warm.n + h->stats.cold.n, "the free pages are miscounted"); /* H3 */
     free(w.runs);
     return w.fault;
+}
+
+/* H1 to H3 of the page heap. */
+static inline const char *walk_mheap(struct mheap *h)
+{
+    lock_take(&h->lock);
+    const char *fault = walk_mheap_locked(h);
+    lock_drop(&h->lock);
+    return fault;
 }
 
 /* S1, S2 and the page map entries of one span of small blocks. */
@@ -141,11 +149,10 @@ static inline void walk_arena(struct arena *a, void *context)
     }
 }
 
-/* The page heap, and every span there is; for a heap that is the only one in the process. */
-static inline const char *walk_heap(const struct mheap *h)
+static inline const char *walk_heap_locked(const struct mheap *h)
 {
-    const char *fault = walk_mheap(h);
-    struct walk w = { .heap = h };
+    const char *fault = walk_mheap_locked(h);
+    struct walk w = { 0 };
     if (fault != NULL)
         return fault;
     pagemap_each_arena(walk_arena, &w);
@@ -154,11 +161,23 @@ static inline const char *walk_heap(const struct mheap *h)
     return w.fault;
 }
 
-#define assert_sound(fault_or_null)                  \
-    do {                                             \
-        const char *sound_fault = (fault_or_null);   \
-        if (sound_fault != NULL)                     \
-            fail_msg("%s", sound_fault);             \
+/* The page heap, and every span there is; for a heap that is the only one in the process, while no
+   other thread makes or drops spans. */
+static inline const char *walk_heap(struct mheap *h)
+{
+    mcentral_each_lock(lock_take);
+    lock_take(&h->lock);
+    const char *fault = walk_heap_locked(h);
+    lock_drop(&h->lock);
+    mcentral_each_lock(lock_drop);
+    return fault;
+}
+
+#define assert_sound(fault_or_null)                                                                          \
+    do {                                                                                                     \
+        const char *sound_fault = (fault_or_null);                                                           \
+        if (sound_fault != NULL)                                                                             \
+            fail_msg("%s", sound_fault);                                                                     \
     } while (0)
 
 #endif
