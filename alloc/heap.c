@@ -86,7 +86,7 @@ static const char *explain(uintptr_t p)
 
 /* A block that starts there, in a span some of whose free slots lost their cookies: its bit, which
    only its owner changes if it has one, tells. */
-static struct block look_up_purged(struct span *s, uint32_t offset)
+static GREY_RACY struct block look_up_purged(struct span *s, uint32_t offset)
 {
     uint64_t magic = class_magic[s->code];
     size_t slot = slot_at(magic, offset);
@@ -130,9 +130,9 @@ static struct block look_up(uintptr_t p)
 
 /* ---- taking ---- */
 
-static uintptr_t take_block(struct mcache *c, unsigned code, bool *zeroed, size_t size, const char *call)
+/* A block from the stack. */
+static uintptr_t take_stacked(struct mcache *c, unsigned code, size_t size, const char *call)
 {
-    *zeroed = false;
     for (uintptr_t block; (block = mcache_peek(c, code)) != 0;) {
         mcache_drop_top(c, code);
         if (likely(*cookie_at(block) == cookie_of(block))) {
@@ -144,7 +144,20 @@ static uintptr_t take_block(struct mcache *c, unsigned code, bool *zeroed, size_
         report_misuse_args(why, "%s(%zu)", call, size);
         /* Ignored: whoever wrote there may still use it, so nobody gets it any more. */
     }
-    return mcache_refill(c, code, zeroed);
+    return 0;
+}
+
+static uintptr_t take_block(struct mcache *c, unsigned code, bool *zeroed, size_t size, const char *call)
+{
+    *zeroed = false;
+    for (;;) {
+        uintptr_t block = take_stacked(c, code, size, call);
+        if (block != 0)
+            return block;
+        /* Blocks that come back from their spans are verified like any other. */
+        if (!mcache_refill(c, code, &block, zeroed) || block != 0)
+            return block;
+    }
 }
 
 static uintptr_t alloc_class(unsigned code, bool *zeroed, size_t size, const char *call)
@@ -184,6 +197,9 @@ static uintptr_t try_any(size_t size, bool *zeroed, const char *call)
 /* Before giving up: what is kept for speed goes to the page heap, where it may become one piece. */
 static void reclaim(void)
 {
+    /* Pages that the scavenger holds just now are as good as free. */
+    lock_take(scavenger_lock());
+    lock_drop(scavenger_lock());
     thread_flush();
     mcentral_drop_kept();
 }
@@ -214,7 +230,9 @@ static GREY_NOINLINE void *malloc_uncached(size_t size, const char *call)
         return or_no_memory(0);
     if (unlikely(memcheck_on))
         return memcheck_alloc(size, MIN_ALIGN, false, call);
-    return or_no_memory(alloc_any(size, &zeroed, call));
+    void *p = or_no_memory(alloc_any(size, &zeroed, call));
+    scavenger_start_if_wanted(__builtin_return_address(0));
+    return p;
 }
 
 void *heap_malloc_slow(size_t size, const char *call)
@@ -314,6 +332,8 @@ void heap_free_slow(void *p, const char *call)
     uintptr_t bad = free_block((uintptr_t)p, &b);
     if (unlikely(bad != 0))
         report_misuse(call, (void *)bad, free_twice);
+    /* free() jumps here, so this is who called it. */
+    scavenger_start_if_wanted(__builtin_return_address(0));
 }
 
 /* The size of a small or run block that starts at p and is not free, by the same steps as in
@@ -392,13 +412,14 @@ static bool resize_in_place(struct span *s, size_t size)
 static uintptr_t alloc_growing(size_t size, size_t old_size, const char *call)
 {
     bool zeroed;
-    if (size <= RUN_MAX / 2 || size < old_size)
+    uintptr_t p = 0;
+    if (size > RUN_MAX / 2 && size > old_size) {
+        struct pages room = { pages_for(size).n };
+        p = alloc_large(size > RUN_MAX ? size : RUN_MAX + 1, 1, room, &zeroed);
+    }
+    if (p == 0)
         return alloc_any(size, &zeroed, call);
-    struct pages room = { pages_for(size).n };
-    if (size > RUN_MAX)
-        return alloc_large(size, 1, room, &zeroed);
-    uintptr_t p = alloc_large(RUN_MAX + 1, 1, room, &zeroed);
-    if (p != 0)
+    if (size <= RUN_MAX)
         resize_in_place(pagemap_record(p), size);
     return p;
 }
@@ -555,7 +576,7 @@ void heap_stats_read(struct heap_stats *out)
     out->metadata = meta_bytes();
     out->spans = pages.spans;
     out->spans_created = pages.spans_created;
-    out->scavenged_total = pages_bytes(pages.given_back);
+    out->scavenged_total = pages_bytes(pages.given_back) + scavenger_purged();
     out->threads = sums.threads;
     out->cached = sums.bytes + transfer_bytes();
     out->class_count = CLASS_COUNT;

@@ -13,7 +13,7 @@ enum {
 
 static bool is_for_fork(const struct lock *l)
 {
-    return a32_load_relaxed(&l->state) >= FOR_FORK; /* relaxed: only the forking thread sets it */
+    return a32_load_acquire(&l->state) >= FOR_FORK; /* acquire: see lock_fork_take() */
 }
 
 /* The forking thread, and the process it forks: in the child every thread passes, for there is
@@ -40,9 +40,10 @@ void lock_fork_take(struct lock *l)
 {
     lock_take(l);
     lock_note_dropped(l); /* as far as ranks go: the handlers take others */
-    /* relaxed: we hold it; a waiter may come in between, and stays one. */
-    if (!a32_cas_full(&l->state, TAKEN, FOR_FORK))
-        a32_store_relaxed(&l->state, FOR_FORK_WAITED);
+    /* release, both: who sees the state sees which thread and process fork. We hold the lock; a
+       waiter may come in between, and stays one. */
+    if (!a32_cas_release(&l->state, TAKEN, FOR_FORK))
+        a32_store_release(&l->state, FOR_FORK_WAITED);
 }
 
 void lock_fork_release(struct lock *l)
@@ -61,14 +62,12 @@ static bool passes(void)
            && (thread == (uint32_t)os_gettid() || a32_load_relaxed(&fork_process) != (uint32_t)os_getpid());
 }
 
-/* Holders keep a lock for well under a microsecond: spinning a little beats the kernel,
-   unless there is one processor, where the holder cannot be running. */
+/* Holders keep a lock for well under a microsecond: spinning a little beats the kernel. */
 #define SPINS 60
 
 void lock_take_slow(struct lock *l)
 {
-    int spins = os_cpu_count() > 1 ? SPINS : 0;
-    for (int i = 0; i < spins; i++) {
+    for (int i = 0; i < SPINS; i++) {
         cpu_relax();
         /* acquire, here and below: pairs with the release in lock_drop(). */
         if (a32_load_relaxed(&l->state) == FREE && a32_cas_acquire(&l->state, FREE, TAKEN))
@@ -78,7 +77,7 @@ void lock_take_slow(struct lock *l)
         /* Take it as "somebody may sleep": we cannot know that nobody else does. */
         if (a32_cas_acquire(&l->state, FREE, WAITED))
             return;
-        uint32_t state = a32_load_relaxed(&l->state);
+        uint32_t state = a32_load_acquire(&l->state); /* acquire: pairs with lock_fork_take() */
         if (state >= FOR_FORK) {
             if (passes())
                 return;

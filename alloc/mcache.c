@@ -150,20 +150,60 @@ GREY_RACY size_t mcache_bytes(const struct mcache *c, size_t blocks[CLASS_COUNT]
 
 /* ---- growing ---- */
 
-/* Makes room in the budget by emptying stacks of large blocks, which hold most. */
+/* What a stack may hold although others have used up the budget. */
+#define STACK_FLOOR KIB(16)
+
+static bool set_capacity(struct mcache *c, unsigned code, unsigned new);
+
+/* Takes half of its capacity from a stack that has more than the floor. */
+static void halve(struct mcache *c, unsigned code)
+{
+    unsigned half = c->bin[code].capacity / 2;
+    if (half * (size_t)size_classes[code].size < STACK_FLOOR && !sizeclass_is_run(code))
+        return;
+    if (stack_depth(c, code) > half)
+        give_oldest(c, code, stack_depth(c, code) - half, true);
+    if (half == 0)
+        free_array(c, code);
+    else
+        set_capacity(c, code, half);
+}
+
+/* Makes room in the budget, so that a thread that changes its ways is not left with the stacks of
+   its past: one round over the others. */
 static void evict(struct mcache *c, unsigned keep, size_t wanted)
 {
-    unsigned runs = CLASS_RUN_LAST - CLASS_SMALL_LAST;
-    for (unsigned i = 0; i < runs && c->granted + wanted > options.cache * KIB(1); i++) {
-        c->victim = (uint16_t)((c->victim + 1u) % runs);
-        unsigned code = CLASS_SMALL_LAST + 1 + c->victim;
-        if (code != keep && c->bin[code].capacity != 0)
-            empty_stack(c, code);
+    for (unsigned i = 1; i < CLASS_COUNT && c->granted + wanted > options.cache * KIB(1); i++) {
+        c->victim = (uint16_t)(c->victim % (CLASS_COUNT - 1) + 1);
+        if (c->victim != keep && c->bin[c->victim].capacity != 0)
+            halve(c, c->victim);
     }
 }
 
-/* A larger array for the stack, if there is a larger one and the budget allows it. The first,
-   smallest one of a small class always is allowed. */
+/* Gives the stack, which holds no more, an array of this capacity, 2^k - 1. */
+static bool set_capacity(struct mcache *c, unsigned code, unsigned new)
+{
+    uintptr_t *array = fixalloc_take_dirty(&arrays[highest_bit(new + 1)]);
+    if (array == NULL)
+        return false;
+    size_t depth = c->bin[code].capacity == 0 ? 0 : stack_depth(c, code);
+    assert(depth <= new);
+    array[0] = 0; /* M1 */
+    if (depth > 0)
+        memcpy(array + 1, stack_base(c, code), depth * sizeof *array);
+    free_array(c, code);
+    c->granted += new * (size_t)size_classes[code].size;
+    c->bin[code] = (struct mcache_bin){
+        .top = array + 1 + depth,
+        .limit = array + 1 + new,
+        .magic = class_magic[code],
+        .capacity = new,
+    };
+    return true;
+}
+
+/* A larger array for the stack, if there is a larger one and the budget allows it, which makes room
+   for small stacks. The first, smallest one of a small class always is allowed. */
 static void grow(struct mcache *c, unsigned code)
 {
     unsigned old = c->bin[code].capacity, most = capacity_most(code);
@@ -171,25 +211,11 @@ static void grow(struct mcache *c, unsigned code)
     if (new > most)
         return;
     size_t size = size_classes[code].size, more = (new - old) * size, budget = options.cache * KIB(1);
-    if (c->granted + more > budget)
+    if (c->granted + more > budget && (old == 0 || new * size <= STACK_FLOOR))
         evict(c, code, more);
     if (c->granted + more > budget && (old != 0 || sizeclass_is_run(code)))
         return;
-    uintptr_t *array = fixalloc_take_dirty(&arrays[highest_bit(new + 1)]);
-    if (array == NULL)
-        return;
-    size_t depth = old == 0 ? 0 : stack_depth(c, code);
-    array[0] = 0; /* M1 */
-    if (old != 0)
-        memcpy(array + 1, stack_base(c, code), depth * sizeof *array);
-    free_array(c, code);
-    c->granted += new * size;
-    c->bin[code] = (struct mcache_bin){
-        .top = array + 1 + depth,
-        .limit = array + 1 + new,
-        .magic = class_magic[code],
-        .capacity = new,
-    };
+    set_capacity(c, code, new);
 }
 
 /* ---- the two slow paths ---- */
@@ -219,22 +245,25 @@ static size_t take_small(struct mcache *c, unsigned code, uintptr_t *out, size_t
     return mcentral_take(code, c->shard, &c->cached[code], out, want < MCENTRAL_BATCH ? want : MCENTRAL_BATCH);
 }
 
-uintptr_t mcache_refill(struct mcache *c, unsigned code, bool *zeroed)
+bool mcache_refill(struct mcache *c, unsigned code, uintptr_t *block, bool *zeroed)
 {
     *zeroed = false;
-    if (sizeclass_is_run(code))
-        return take_run(code, zeroed);
+    *block = 0;
+    if (sizeclass_is_run(code)) {
+        *block = take_run(code, zeroed);
+        return *block != 0;
+    }
     grow(c, code);
     struct mcache_bin *bin = &c->bin[code];
-    uintptr_t one[1], *out = bin->capacity == 0 ? one : bin->top;
-    size_t got = take_small(c, code, out, bin->capacity / 2u + 1);
-    if (got == 0)
-        return 0;
-    uintptr_t block = out[got - 1];
-    if (out != one)
-        bin->top += got - 1;
-    *cookie_at(block) = 0;
-    return block;
+    if (bin->capacity == 0) { /* not even metadata for a stack */
+        if (take_small(c, code, block, 1) == 0)
+            return false;
+        *cookie_at(*block) = 0;
+        return true;
+    }
+    size_t got = take_small(c, code, bin->top, bin->capacity / 2u + 1);
+    bin->top += got;
+    return got > 0;
 }
 
 uintptr_t mcache_overflow(struct mcache *c, unsigned code, uintptr_t block)

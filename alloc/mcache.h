@@ -43,9 +43,10 @@ GREY_HIDDEN extern __thread struct mcache *mcache_self __attribute__((tls_model(
 
 GREY_HIDDEN void mcache_init(struct mcache *c, unsigned shard);
 
-/* A block of the class, its cookie cleared; 0 when out of memory. *zeroed says whether the
-   block is known to be all zero. */
-GREY_HIDDEN uintptr_t mcache_refill(struct mcache *c, unsigned code, bool *zeroed);
+/* Fills the empty stack of a class. Where there is no stack, or none for so large a block, *block is
+   one for the program instead, and *zeroed says whether it is known to be all zero. False when
+   out of memory. */
+GREY_HIDDEN bool mcache_refill(struct mcache *c, unsigned code, uintptr_t *block, bool *zeroed);
 
 /* Caches a block (already checked, its cookie not yet set) although the stack is full. Returns
    a block that turned out to be free twice, or 0. */

@@ -12,6 +12,8 @@
 #define KEEP_EMPTY_ALL   MIB(2)
 /* A refill looks at no more partly used spans than this: it holds the lock. */
 #define REFILL_SPANS 16
+/* Spans of a class that are purged in one round, in which a fork waits. */
+#define PURGE_SPANS 512
 
 /* Spans in a list, first in, first out: a span that waits its turn collects more free slots. */
 struct span_queue {
@@ -27,22 +29,14 @@ struct mcentral {
 
 struct mheap heap_pages;
 static struct mcentral centrals[MCENTRAL_SHARDS][CLASS_SMALL_LAST + 1];
-static unsigned shard_count;
 static struct atomicw kept_bytes; /* [atomic] of empty spans in partial queues; a bound, not an account */
 
 void mcentral_init(void)
 {
-    unsigned cpus = os_cpu_count();
-    shard_count = cpus < MCENTRAL_SHARDS ? cpus : MCENTRAL_SHARDS;
     for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
         for (unsigned code = 0; code <= CLASS_SMALL_LAST; code++)
             centrals[i][code].lock = (struct lock)LOCK_INIT(RANK_CENTRAL);
-    transfer_init(shard_count);
-}
-
-unsigned mcentral_shard_count(void)
-{
-    return shard_count;
+    transfer_init();
 }
 
 /* ---- queues ---- */
@@ -132,8 +126,8 @@ static size_t take_locked(struct mcentral *c, struct span **cached, uintptr_t *o
 /* A partial span of another shard, now of ours: better than growing the heap. */
 static struct span *steal_partial(unsigned code, unsigned shard)
 {
-    for (unsigned i = 1; i < shard_count; i++) {
-        struct mcentral *c = &centrals[(shard + i) % shard_count][code];
+    for (unsigned i = 1; i < MCENTRAL_SHARDS; i++) {
+        struct mcentral *c = &centrals[(shard + i) % MCENTRAL_SHARDS][code];
         if (!lock_try(&c->lock)) /* busy: its thread needs it more */
             continue;
         struct span *s = pop_partial_locked(c);
@@ -387,7 +381,7 @@ static void drain_transfers(void)
 void mcentral_drop_kept(void)
 {
     drain_transfers();
-    for (unsigned i = 0; i < shard_count; i++) {
+    for (unsigned i = 0; i < MCENTRAL_SHARDS; i++) {
         for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++) {
             struct mcentral *c = &centrals[i][code];
             lock_take(&c->lock);
@@ -400,21 +394,24 @@ void mcentral_drop_kept(void)
 
 /* ---- purging ---- */
 
-/* A partial span that is worth it, taken out of its queue. s->returned remembers the free count at
-   the last attempt; taking slots forgets it. */
-static struct span *take_quiet_locked(struct mcentral *c, struct span **next)
+/* Takes the partial spans that are worth it out of their queue, at most so many, linked by next.
+   s->returned remembers the free count at the last attempt; taking slots forgets it. */
+static struct span *take_quiet_locked(struct mcentral *c, size_t most)
 {
-    for (struct span *s = *next; s != NULL; s = s->next) {
+    struct span *taken = NULL;
+    for (struct span *s = c->partial[0].first, *next; s != NULL && most > 0; s = next) {
+        next = s->next;
         bool quiet = s->quiet_count == s->free_count, done = s->returned == s->free_count;
         s->quiet_count = s->free_count;
         if (!quiet || done || is_empty(s) || s->free_count * size_classes[s->code].size < os_page_size())
             continue;
-        *next = s->next;
         dequeue_locked(c, s);
-        return s;
+        s->returned = s->free_count;
+        s->next = taken;
+        taken = s;
+        most--;
     }
-    *next = NULL;
-    return NULL;
+    return taken;
 }
 
 static void put_back_locked(struct mcentral *c, struct span *s, struct span **drop)
@@ -427,48 +424,37 @@ static void put_back_locked(struct mcentral *c, struct span *s, struct span **dr
     }
 }
 
-/* Each span is out of its queue for the time of its system calls, which are made without the lock:
-   blocks may be freed into it, none are taken from it. A fork cannot fall in between: the
-   scavenger's lock is held. */
-static size_t purge_central(struct mcentral *c, size_t most)
+/* The spans are out of their queue while the system is called without the lock: blocks may be freed
+   into them, none are taken from them, and nobody follows their links. */
+size_t mcentral_purge(unsigned code, unsigned shard)
 {
-    size_t purged = 0;
-    uint64_t bits[SLOTS_MAX / 64];
+    struct mcentral *c = &centrals[shard][code];
+    struct span *drop = NULL, *next;
+    size_t bytes = 0;
     lock_take(&c->lock);
-    struct span *next = c->partial[0].first;
-    for (size_t left = most; left > 0; left--) {
-        struct span *s = take_quiet_locked(c, &next), *drop = NULL;
-        if (s == NULL)
-            break;
-        memcpy(bits, s->alloc_bits, sizeof bits);
-        s->returned = s->free_count;
-        lock_drop(&c->lock);
-        purged += span_purge(s, bits);
+    struct span *taken = take_quiet_locked(c, PURGE_SPANS);
+    lock_drop(&c->lock);
+    for (struct span *s = taken; s != NULL; s = s->next) {
+        uint64_t bits[SLOTS_MAX / 64];
         lock_take(&c->lock);
+        memcpy(bits, s->alloc_bits, sizeof bits);
+        lock_drop(&c->lock);
+        bytes += span_purge(s, bits);
+    }
+    lock_take(&c->lock);
+    for (struct span *s = taken; s != NULL; s = next) {
+        next = s->next;
         put_back_locked(c, s, &drop);
-        if (drop != NULL || (next != NULL && next->list != LIST_PARTIAL)) {
-            lock_drop(&c->lock);
-            drop_spans(drop);
-            return purged; /* the queue changed under us: the next call goes on */
-        }
     }
     lock_drop(&c->lock);
-    return purged;
-}
-
-size_t mcentral_purge(size_t most)
-{
-    size_t purged = 0;
-    for (unsigned i = 0; i < shard_count; i++)
-        for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST && purged < most; code++)
-            purged += purge_central(&centrals[i][code], most - purged);
-    return purged;
+    drop_spans(drop);
+    return bytes;
 }
 
 void mcentral_each_lock(void (*f)(struct lock *l))
 {
     transfer_each_lock(f);
-    for (unsigned i = 0; i < shard_count; i++)
+    for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
         for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
             f(&centrals[i][code].lock);
 }

@@ -1,7 +1,6 @@
 /* mcentral: for each size class, the spans that no thread allocates from just now.
 
-   There are as many sets of centrals (shards) as processors, up to MCENTRAL_SHARDS; a thread
-   uses one of them, and a span belongs to the shard whose thread took it last. So threads
+   There are MCENTRAL_SHARDS sets of centrals (shards); threads are dealt out to them in turn, and a span belongs to the shard whose thread took it last. So threads
    meet at a lock only when one frees what another allocated, and then once a batch.
 
    C1  A span of small blocks is cached by one thread, or in exactly one list of its shard:
@@ -25,7 +24,6 @@
 GREY_HIDDEN extern struct mheap heap_pages;
 
 GREY_HIDDEN void mcentral_init(void);
-GREY_HIDDEN unsigned mcentral_shard_count(void);
 
 /* Takes up to want blocks (at most MCENTRAL_BATCH) of a small class into out, in the order in
    which a stack should hold them. *cached is the span that the calling thread allocates from,
@@ -42,9 +40,10 @@ GREY_HIDDEN void mcentral_uncache(struct span *s);
 /* Gives what is kept for reuse, batches in transfer and empty spans, to the page heap. */
 GREY_HIDDEN void mcentral_drop_kept(void);
 
-/* Gives back the memory of free slots in partly used spans in which nothing was freed since the
-   last call. At most so many spans; says how many. For the scavenger, about once a second. */
-GREY_HIDDEN size_t mcentral_purge(size_t most);
+/* Gives back the memory of free slots in partly used spans of one class and shard in which nothing
+   was freed since the last call. Returns the bytes. For the scavenger, about once a second, with
+   its lock held. */
+GREY_HIDDEN size_t mcentral_purge(unsigned code, unsigned shard);
 
 /* For fork, and for who counts every span: f on all locks, in rank order. */
 GREY_HIDDEN void mcentral_each_lock(void (*f)(struct lock *l));

@@ -1,6 +1,7 @@
 /* mheap: see mheap.h. */
 #include "alloc/mheap.h"
 
+#include "alloc/options.h"
 #include "alloc/os.h"
 
 /* Few page faults' worth at first, so that small programs stay small. */
@@ -179,6 +180,9 @@ static bool adopt_range_locked(struct mheap *h, uintptr_t base, size_t bytes)
         os_release((void *)base, bytes);
         return false;
     }
+    /* Whole arenas, never spans: each change of advice splits a mapping. */
+    if (options.hugepages && bytes % ARENA_BYTES == 0)
+        os_advise_huge((void *)base, bytes);
     if (base != h->reserved)
         h->committed = base;
     h->reserved = base + bytes;

@@ -1,7 +1,6 @@
 /* os: what the allocator asks of the operating system, and the only place that knows it.
-   Raw system calls where libc's wrappers would touch errno, which a caller of free() keeps
-   and which the scavenger's thread, having no libc of its own, must not write. Nothing here
-   allocates. Tests replace this module by tests/fake/os_fake.c. */
+   Raw system calls where libc's wrappers would touch errno, which a caller of free() keeps.
+   Nothing here allocates but for os_helper_start(). Tests replace this module by tests/fake/os_fake.c. */
 #ifndef ALLOC_OS_H
 #define ALLOC_OS_H
 
@@ -14,12 +13,9 @@ GREY_HIDDEN bool os_commit(void *p, size_t bytes);            /* reserved -> zer
 GREY_HIDDEN bool os_discard(void *p, size_t bytes);           /* gives the memory back, keeps it committed: reads as zero */
 GREY_HIDDEN void os_release(void *p, size_t bytes);           /* gives the addresses back too */
 GREY_HIDDEN void *os_map(size_t bytes);                       /* zeroed, writable, for metadata */
-GREY_HIDDEN bool os_move(void *from, void *to, size_t bytes); /* moves pages; from reads as zero afterwards */
 GREY_HIDDEN void os_advise_huge(void *p, size_t bytes);
 
 /* Threads and time. */
-GREY_HIDDEN unsigned os_cpu_count(void);
-GREY_HIDDEN uint64_t os_now_ns(void);
 GREY_HIDDEN void os_futex_wait(struct atomic32 *word, uint32_t expected);
 GREY_HIDDEN void os_futex_wait_ns(struct atomic32 *word, uint32_t expected, uint64_t ns);
 GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
@@ -33,11 +29,15 @@ GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
 #define OS_EXIT_ROUNDS 4
 #endif
 
-/* Starts fn on the one helper thread: all signals blocked, a small stack, the name given. fn
-   must use neither TLS nor libc, and at most one helper lives at a time. False when refused. */
+/* Runs fn on a thread of its own: all signals blocked but libc's own, a small stack, the name given,
+   detached. False when refused. Allocates, and waits for libc's locks: see os_is_libc(). */
 GREY_HIDDEN bool os_helper_start(void (*fn)(void), const char *name);
-/* In a forked child: the helper did not come along. */
-GREY_HIDDEN void os_helper_forget(void);
+
+/* Is this code libc's or the loader's? libc frees dynamic TLS while it holds a lock that starting a
+   thread needs, so a call of free() from there must not start one. True for everything before
+   os_learn_libc(), which a constructor calls. */
+GREY_HIDDEN bool os_is_libc(const void *code);
+GREY_HIDDEN void os_learn_libc(void);
 
 /* Process. */
 GREY_HIDDEN bool os_secure(void);      /* set-uid or the like: the environment is not trusted */

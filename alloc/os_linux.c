@@ -3,9 +3,9 @@
 #include "alloc/os.h"
 
 #include <errno.h>
+#include <link.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,44 +116,9 @@ void *os_map(size_t bytes)
     return map(0, bytes, PROT_READ | PROT_WRITE, 0);
 }
 
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-
-bool os_move(void *from, void *to, size_t bytes)
-{
-    /* Linux 5.7; older kernels refuse, and the caller copies. */
-    long flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
-    return !failed(call6(SYS_mremap, (long)from, (long)bytes, (long)bytes, flags, (long)to, 0));
-}
-
 void os_advise_huge(void *p, size_t bytes)
 {
     call6(SYS_madvise, (long)p, (long)bytes, MADV_HUGEPAGE, 0, 0, 0);
-}
-
-unsigned os_cpu_count(void)
-{
-    static struct atomic32 known;
-    unsigned count = a32_load_relaxed(&known); /* relaxed: as in os_page_size() */
-    if (likely(count != 0))
-        return count;
-    unsigned long mask[64];
-    memset(mask, 0, sizeof mask);
-    if (!failed(call6(SYS_sched_getaffinity, 0, sizeof mask, (long)mask, 0, 0, 0)))
-        for (size_t i = 0; i < COUNT(mask); i++)
-            count += (unsigned)__builtin_popcountl(mask[i]);
-    if (count == 0)
-        count = 1;
-    a32_store_relaxed(&known, count);
-    return count;
-}
-
-uint64_t os_now_ns(void)
-{
-    struct timespec t = { 0 };
-    call6(SYS_clock_gettime, CLOCK_MONOTONIC, (long)&t, 0, 0, 0, 0);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
 void os_futex_wait(struct atomic32 *word, uint32_t expected)
@@ -172,85 +137,99 @@ void os_futex_wake(struct atomic32 *word, int count)
     call6(SYS_futex, (long)&word->v, FUTEX_WAKE_PRIVATE, count, 0, 0, 0);
 }
 
-/* The helper's start: it may not touch errno or other TLS, see os.h. */
-static struct {
+/* ---- the helper ---- */
+
+#define HELPER_STACK KIB(256)
+
+struct helper {
     void (*fn)(void);
     const char *name;
-    char *stack;
-    int tid; /* zeroed by the kernel when the helper is gone and its stack free again */
-} helper;
+};
 
-static int helper_main(void *unused)
+static void *helper_main(void *argument)
 {
-    (void)unused;
-    call6(SYS_prctl, PR_SET_NAME, (long)helper.name, 0, 0, 0, 0);
-    helper.fn();
-    return 0;
-}
-
-#define HELPER_STACK KIB(32)
-
-#if RAW_CALLS && !defined(GREY_CHECK)
-/* Not pthread_create: that allocates, and waits for libc locks which the caller of the free()
-   that brought us here may hold (libc frees thread stacks and dynamic TLS under such locks).
-   The thread shares the TLS register of its creator and therefore never uses it. */
-static bool start_thread(void)
-{
-    if (helper.stack == NULL)
-        helper.stack = os_map(HELPER_STACK);
-    if (helper.stack == NULL)
-        return false;
-    int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM
-                | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
-    int kept = errno;
-    int tid = clone(helper_main, helper.stack + HELPER_STACK, flags, NULL, &helper.tid, NULL, &helper.tid);
-    errno = kept;
-    return tid > 0;
-}
-#else
-/* Sanitizers and lock checks need a thread that libc knows. */
-static void *pthread_main(void *unused)
-{
-    helper_main(unused);
-    __atomic_store_n(&helper.tid, 0, __ATOMIC_RELEASE);
+    struct helper *helper = argument;
+    call6(SYS_prctl, PR_SET_NAME, (long)helper->name, 0, 0, 0, 0);
+    helper->fn();
     return NULL;
 }
 
-static bool start_thread(void)
-{
-    pthread_t t;
-    pthread_attr_t attr;
-    int kept = errno;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    helper.tid = 1;
-    bool ok = pthread_create(&t, &attr, pthread_main, NULL) == 0;
-    if (!ok)
-        helper.tid = 0;
-    pthread_attr_destroy(&attr);
-    errno = kept;
-    return ok;
-}
-#endif
-
+/* A thread of libc's and not a bare clone(): libc must know it to change its credentials with the
+   others' (setuid), and it must have thread-local storage of its own. */
 bool os_helper_start(void (*fn)(void), const char *name)
 {
-    /* acquire: pairs with the kernel's (or pthread_main's) clearing at the helper's end. */
-    if (__atomic_load_n(&helper.tid, __ATOMIC_ACQUIRE) != 0)
-        return false; /* the last one has not quite left its stack */
-    helper.fn = fn;
-    helper.name = name;
-    uint64_t all = ~UINT64_C(0), before = 0;
-    call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, sizeof all, 0, 0);
-    bool ok = start_thread();
-    call6(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof before, 0, 0);
-    return ok;
+    static struct helper helper; /* the caller sees to it that there is one at a time */
+    helper = (struct helper){ fn, name };
+    pthread_t t;
+    pthread_attr_t attr;
+    sigset_t all, before;
+    int kept = errno;
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attr, HELPER_STACK);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(&t, &attr, helper_main, &helper) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    errno = kept;
+    return started;
 }
 
-void os_helper_forget(void)
+static struct {
+    uintptr_t start, end;
+} libc_code[4]; /* libc, the loader, and libpthread where it is apart */
+static struct atomicw libc_count; /* [atomic] of ranges; 0: not learned yet */
+
+static bool is_libc_name(const char *path)
 {
-    helper.tid = 0;
+    static const char *const stems[] = { "libc.so", "libc-2", "libpthread", "ld-", "ld64", "libc.musl" };
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    for (size_t i = 0; i < COUNT(stems); i++)
+        if (strncmp(name, stems[i], strlen(stems[i])) == 0)
+            return true;
+    return false;
 }
+
+static int note_libc(struct dl_phdr_info *info, size_t size, void *count)
+{
+    size_t *n = count;
+    (void)size;
+    if (info->dlpi_name == NULL || !is_libc_name(info->dlpi_name) || *n == COUNT(libc_code))
+        return 0;
+    for (unsigned i = 0; i < info->dlpi_phnum; i++) {
+        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, end = start + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type != PT_LOAD || (info->dlpi_phdr[i].p_flags & PF_X) == 0)
+            continue;
+        libc_code[*n].start = start;
+        libc_code[*n].end = end;
+        ++*n;
+        break;
+    }
+    return 0;
+}
+
+void os_learn_libc(void)
+{
+    size_t n = 0;
+    dl_iterate_phdr(note_libc, &n);
+    /* release: pairs with the acquire in os_is_libc(). One more: a static program has no ranges. */
+    aw_store_release(&libc_count, n + 1);
+}
+
+bool os_is_libc(const void *code)
+{
+    size_t n = aw_load_acquire(&libc_count);
+    if (n == 0)
+        return true;
+    for (size_t i = 0; i < n - 1; i++)
+        if ((uintptr_t)code >= libc_code[i].start && (uintptr_t)code < libc_code[i].end)
+            return true;
+    return false;
+}
+
+/* ---- the process ---- */
 
 bool os_secure(void)
 {
@@ -259,7 +238,7 @@ bool os_secure(void)
 
 uint64_t os_random(void)
 {
-    uint64_t r = 0x9e3779b97f4a7c15u ^ (uintptr_t)&helper; /* without AT_RANDOM: what ASLR gives */
+    uint64_t r = 0x9e3779b97f4a7c15u ^ (uintptr_t)&libc_code; /* without AT_RANDOM: what ASLR gives */
     const void *bytes = (const void *)getauxval(AT_RANDOM);
     if (bytes != NULL)
         memcpy(&r, (const char *)bytes + 8, sizeof r);

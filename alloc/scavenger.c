@@ -1,4 +1,4 @@
-/* scavenger: see scavenger.h. The helper's code uses neither TLS nor libc (os.h). */
+/* scavenger: see scavenger.h. */
 #include "alloc/scavenger.h"
 
 #include "alloc/mcentral.h"
@@ -8,17 +8,21 @@
 #define TICK_MS       250
 #define IDLE_TICKS    8
 #define EMPTY_TICKS   4 /* every so many ticks what the centrals keep goes back, too */
-#define PURGE_SPANS   4096 /* then, spans purged at most */
 /* One madvise: long enough to be worth the call, short enough for a fork or an allocation that
    wants the pages to wait for it. */
 #define CHUNK         MIB(8)
 #define BYTES_PER_TICK MIB(128)
 
 static struct {
-    struct lock lock;        /* held while a run is out of the page heap */
+    struct lock lock;        /* held while runs and spans are out of their places */
     struct atomic32 running; /* [atomic] 1 from the decision to start a helper until it ends */
+    struct atomic32 refused; /* [atomic] starts refused in a row */
+    struct atomic32 skipped; /* [atomic] starts not tried since */
     struct atomic32 never;   /* nobody wakes it: the helper sleeps on it */
+    struct atomicw purged;   /* [atomic] bytes */
 } scavenger = { .lock = LOCK_INIT(RANK_SCAVENGER) };
+
+struct atomic32 scavenger_wanted;
 
 struct lock *scavenger_lock(void)
 {
@@ -67,41 +71,92 @@ static uint32_t tick(void)
     return now;
 }
 
-/* Spans purged. */
+/* Bytes of purged spans. */
 static size_t drop_idle(void)
 {
+    size_t purged = 0;
     mcentral_drop_kept();
-    lock_take(&scavenger.lock);
-    size_t purged = mcentral_purge(PURGE_SPANS);
-    lock_drop(&scavenger.lock);
+    for (unsigned shard = 0; shard < MCENTRAL_SHARDS; shard++) {
+        for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++) {
+            lock_take(&scavenger.lock);
+            purged += mcentral_purge(code, shard);
+            lock_drop(&scavenger.lock);
+        }
+    }
+    aw_add_relaxed(&scavenger.purged, purged); /* relaxed: a statistic */
     return purged;
+}
+
+size_t scavenger_purged(void)
+{
+    return aw_load_relaxed(&scavenger.purged);
+}
+
+static size_t warm_bytes(void)
+{
+    return pages_bytes(mheap_stats_read(&heap_pages).warm);
+}
+
+/* Until nothing was given and nothing freed for a while. Returns what is still warm. */
+static size_t work(void)
+{
+    uint64_t delay = (options.scavenge_delay + TICK_MS - 1) / TICK_MS;
+    size_t warm = warm_bytes();
+    for (uint64_t idle = 0; idle < IDLE_TICKS + delay; idle++) {
+        os_futex_wait_ns(&scavenger.never, 0, TICK_MS * UINT64_C(1000000));
+        uint64_t now = tick();
+        size_t before = warm, most = warm / 16 > BYTES_PER_TICK ? warm / 16 : BYTES_PER_TICK;
+        if (now % EMPTY_TICKS == 0 && drop_idle() > 0)
+            idle = 0;
+        if (now > delay)
+            give_some(now - delay, most);
+        warm = warm_bytes();
+        if (warm != before)
+            idle = 0;
+    }
+    return warm;
 }
 
 static void helper(void)
 {
-    uint64_t delay = (options.scavenge_delay + TICK_MS - 1) / TICK_MS;
-    for (uint64_t idle = 0; idle < IDLE_TICKS + delay; idle++) {
-        os_futex_wait_ns(&scavenger.never, 0, TICK_MS * UINT64_C(1000000));
-        uint64_t now = tick();
-        if (now % EMPTY_TICKS == 0 && drop_idle() > 0)
-            idle = 0;
-        struct mheap_stats stats = mheap_stats_read(&heap_pages);
-        size_t warm = pages_bytes(stats.warm), most = warm / 16 > BYTES_PER_TICK ? warm / 16 : BYTES_PER_TICK;
-        if (now > delay && give_some(now - delay, most) > 0)
-            idle = 0;
-    }
-    /* release: pairs with the acquire of the next start; our last writes are seen by it. */
-    a32_store_release(&scavenger.running, 0);
+    size_t left;
+    do {
+        left = work();
+        /* release: pairs with the acquire of the next start; our last writes are seen by it. */
+        a32_store_release(&scavenger.running, 0);
+        /* What was freed before that store found a helper running and asked for none. */
+    } while (warm_bytes() > left + SCAVENGE_START && a32_cas_acquire(&scavenger.running, 0, 1));
 }
 
-/* The page heap has more than SCAVENGE_START warm. Called with no lock of the heap's held but
-   perhaps the shared cache's, which the helper never takes. */
+/* The page heap has more than SCAVENGE_START warm. Called under any of our locks but the page heap's. */
 static void surplus(void)
 {
-    if (!options.scavenge || !a32_cas_acquire(&scavenger.running, 0, 1))
+    if (options.scavenge && a32_load_relaxed(&scavenger.running) == 0)
+        a32_store_relaxed(&scavenger_wanted, 1);
+}
+
+/* Where threads are refused for good, fewer and fewer tries are made. */
+static bool worth_trying(void)
+{
+    uint32_t refused = a32_load_relaxed(&scavenger.refused), skipped = a32_load_relaxed(&scavenger.skipped);
+    a32_store_relaxed(&scavenger.skipped, skipped + 1);
+    return skipped >= UINT32_C(1) << (refused < 20 ? refused : 20) >> 1;
+}
+
+void scavenger_start(const void *caller)
+{
+    if (os_is_libc(caller))
+        return; /* the next call will do */
+    a32_store_relaxed(&scavenger_wanted, 0);
+    if (!worth_trying() || !a32_cas_acquire(&scavenger.running, 0, 1))
         return;
-    if (!os_helper_start(helper, "grey-scavenger"))
-        a32_store_release(&scavenger.running, 0); /* harmless: tried again at the next surplus */
+    a32_store_relaxed(&scavenger.skipped, 0);
+    if (os_helper_start(helper, "grey-scavenger")) {
+        a32_store_relaxed(&scavenger.refused, 0);
+    } else {
+        a32_store_relaxed(&scavenger.refused, a32_load_relaxed(&scavenger.refused) + 1);
+        a32_store_release(&scavenger.running, 0); /* harmless */
+    }
 }
 
 void scavenger_init(void)
@@ -112,6 +167,7 @@ void scavenger_init(void)
 
 void scavenger_fork_child(void)
 {
-    os_helper_forget();
-    a32_store_relaxed(&scavenger.running, 0); /* relaxed: the child has one thread */
+    /* relaxed: the child has one thread */
+    a32_store_relaxed(&scavenger.running, 0);
+    a32_store_relaxed(&scavenger_wanted, 0);
 }

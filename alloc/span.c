@@ -125,10 +125,10 @@ static size_t find_slot(const uint64_t *bits, size_t i, size_t end, bool set)
     return i;
 }
 
-bool span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64])
+size_t span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64])
 {
     size_t size = size_classes[s->code].size, unit = os_page_size(), end = s->cookie_index;
-    bool any = false;
+    size_t bytes = 0;
     if (end > s->slots)
         end = s->slots;
     for (size_t i = 0; i < end;) {
@@ -140,9 +140,10 @@ bool span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64])
         /* First the entries: whoever frees here from now on looks at the bits. */
         pagemap_set_purged(s, start, stop);
         s->purged = 1;
-        any |= os_discard((void *)start, stop - start);
+        if (os_discard((void *)start, stop - start))
+            bytes += stop - start;
     }
-    return any;
+    return bytes;
 }
 
 void span_unpurge(struct span *s)

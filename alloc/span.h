@@ -116,8 +116,8 @@ GREY_HIDDEN struct pages span_untouched(const struct span *s);
 /* Gives back the memory of pages of the system's that hold free slots only; their cookies go with
    it. Their page map entries then say CLASS_PURGED, so that freeing what lies there takes a slow
    path, which looks at the alloc bits instead. For a span in no list; bits may be cleared
-   meanwhile. Says whether there were any. */
-GREY_HIDDEN bool span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64]);
+   meanwhile. Returns the bytes given back. */
+GREY_HIDDEN size_t span_purge(struct span *s, const uint64_t alloc_bits[SLOTS_MAX / 64]);
 
 /* Before slots are taken from a purged span: its cookies and entries as they were. */
 GREY_HIDDEN void span_unpurge(struct span *s);

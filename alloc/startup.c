@@ -9,6 +9,7 @@
 #include "alloc/heap.h"
 #include "alloc/memcheck.h"
 #include "alloc/options.h"
+#include "alloc/os.h"
 #include "alloc/stats.h"
 
 #include <fcntl.h>
@@ -56,6 +57,7 @@ __attribute__((constructor)) static void startup(int argc, char **argv, char **e
     (void)argv;
     if (!copies_start())
         return;
+    os_learn_libc();
     options_read(environ != NULL ? environ : environment);
     heap_init();
     /* Fails only without memory; then a fork amid other threads' allocations is not safe. */

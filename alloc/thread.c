@@ -47,7 +47,7 @@ static struct mcache *make_cache_locked(void)
     struct mcache *c = fixalloc_take(&cache_records);
     if (c == NULL)
         return NULL;
-    mcache_init(c, threads.next_shard++ % mcentral_shard_count());
+    mcache_init(c, threads.next_shard++ % MCENTRAL_SHARDS);
     c->next = threads.caches;
     if (c->next != NULL)
         c->next->prev = c;

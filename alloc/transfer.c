@@ -7,7 +7,7 @@
 #include "alloc/meta.h"
 
 /* A batch is worth about this many bytes of blocks. */
-#define BATCH_BYTES KIB(64)
+#define BATCH_BYTES KIB(128)
 #define SLOTS       64
 
 struct transfer {
@@ -17,12 +17,12 @@ struct transfer {
 } __attribute__((aligned(64)));
 
 static struct transfer transfers[MCENTRAL_SHARDS][CLASS_SMALL_LAST + 1];
-static unsigned shard_count;                /* [const] */
-static struct atomicw held_bytes;           /* [atomic] X2 */
+static struct {
+    struct atomicw bytes; /* [atomic] X2 */
+} __attribute__((aligned(64))) held[MCENTRAL_SHARDS];
 
-void transfer_init(unsigned shards)
+void transfer_init(void)
 {
-    shard_count = shards;
     for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
         for (unsigned code = 0; code <= CLASS_SMALL_LAST; code++)
             transfers[i][code].lock = (struct lock)LOCK_INIT(RANK_TRANSFER);
@@ -53,9 +53,12 @@ static uintptr_t *next_buffer_locked(struct transfer *t)
 bool transfer_put(unsigned code, unsigned shard, const uintptr_t *blocks)
 {
     struct transfer *t = &transfers[shard][code];
-    /* relaxed: two threads may both see room for the last batch. */
-    if (aw_load_relaxed(&held_bytes) + batch_bytes(code) > TRANSFER_BYTES)
+    size_t bytes = batch_bytes(code);
+    /* relaxed, all: a bound. Added first, so that a fork in between leaves no count too small. */
+    if (aw_add_relaxed(&held[shard].bytes, bytes) + bytes > TRANSFER_BYTES) {
+        aw_add_relaxed(&held[shard].bytes, -bytes);
         return false;
+    }
     lock_take(&t->lock);
     uintptr_t *buffer = next_buffer_locked(t);
     if (buffer != NULL) {
@@ -63,13 +66,14 @@ bool transfer_put(unsigned code, unsigned shard, const uintptr_t *blocks)
         a32_store_relaxed(&t->count, a32_load_relaxed(&t->count) + 1);
     }
     lock_drop(&t->lock);
-    if (buffer != NULL)
-        aw_add_relaxed(&held_bytes, batch_bytes(code));
+    if (buffer == NULL)
+        aw_add_relaxed(&held[shard].bytes, -bytes);
     return buffer != NULL;
 }
 
-static bool get_from(struct transfer *t, unsigned code, uintptr_t *out)
+static bool get_from(unsigned shard, unsigned code, uintptr_t *out)
 {
+    struct transfer *t = &transfers[shard][code];
     if (a32_load_relaxed(&t->count) == 0) /* relaxed: a hint; one missed is found the next time */
         return false;
     lock_take(&t->lock);
@@ -80,15 +84,15 @@ static bool get_from(struct transfer *t, unsigned code, uintptr_t *out)
     }
     lock_drop(&t->lock);
     if (n > 0)
-        aw_add_relaxed(&held_bytes, -batch_bytes(code));
+        aw_add_relaxed(&held[shard].bytes, -batch_bytes(code));
     return n > 0;
 }
 
 bool transfer_get(unsigned code, unsigned shard, uintptr_t *out)
 {
     /* Then the others: what a consumer thread frees comes back to its producer this way. */
-    for (unsigned i = 0; i < shard_count; i++)
-        if (get_from(&transfers[(shard + i) % shard_count][code], code, out))
+    for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
+        if (get_from((shard + i) % MCENTRAL_SHARDS, code, out))
             return true;
     return false;
 }
@@ -100,12 +104,15 @@ bool transfer_drain(unsigned code, uintptr_t *out)
 
 size_t transfer_bytes(void)
 {
-    return aw_load_relaxed(&held_bytes);
+    size_t bytes = 0;
+    for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
+        bytes += aw_load_relaxed(&held[i].bytes);
+    return bytes;
 }
 
 void transfer_each_lock(void (*f)(struct lock *l))
 {
-    for (unsigned i = 0; i < shard_count; i++)
+    for (unsigned i = 0; i < MCENTRAL_SHARDS; i++)
         for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
             f(&transfers[i][code].lock);
 }

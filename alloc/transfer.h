@@ -4,7 +4,7 @@
    and one lock, while a span's bits cost several instructions a block.
 
    X1  A block here has its alloc bit set (span.h S1) and carries its cookie (S3).
-   X2  What all batches hold stays below TRANSFER_BYTES, or nearly; the scavenger drains it. */
+   X2  What a shard's batches hold stays below TRANSFER_BYTES; the scavenger drains it. */
 #ifndef ALLOC_TRANSFER_H
 #define ALLOC_TRANSFER_H
 
@@ -14,7 +14,7 @@
 #define TRANSFER_BYTES MIB(8)
 #define TRANSFER_BATCH 256 /* blocks of a batch, at most */
 
-GREY_HIDDEN void transfer_init(unsigned shards);
+GREY_HIDDEN void transfer_init(void);
 
 /* Blocks of a batch of this small class. */
 GREY_HIDDEN size_t transfer_size(unsigned code);

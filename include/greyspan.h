@@ -96,7 +96,7 @@ GREY_API void *grey_calloc(size_t count, size_t size)
  * Threads: any.
  * Safepoint: never.
  * Cost: a few nanoseconds when the block's own slot is large enough, else allocating, copying and
- * freeing. Large blocks are moved by the system page by page where it can. */
+ * freeing. Large blocks grow in place where the pages behind them are free. */
 GREY_API void *grey_realloc(void *p, size_t size) __attribute__((alloc_size(2), warn_unused_result));
 
 /* Returns a block of at least size bytes at a multiple of alignment, a power of two; size need not

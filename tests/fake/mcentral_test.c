@@ -324,6 +324,26 @@ static void at_most_as_many_spans_are_purged_as_asked(void **state)
     give_herd(&h);
 }
 
+static void the_helper_purges_what_is_quiet(void **state)
+{
+    (void)state;
+    static struct herd h;
+    size_t purged = 0;
+    make_herd(&h, sizeclass_of(640));
+    struct run_request want = { .pages = pages_for(MIB(20)), .align = 1, .code = CLASS_LARGE };
+    mheap_free(&heap_pages, mheap_alloc(&heap_pages, want, SPAN_MANUAL), (struct pages){ 0 });
+    assert_true(os_fake_helper_waits()); /* for the surplus; then it looks around */
+    os_fake_helper_run();
+    for (size_t i = 0; i < HERD; i++) {
+        const struct span *s = pagemap_find(h.blocks[i]);
+        assert_true(s != NULL || !h.live[i]); /* those without a block in use are gone altogether */
+        purged += s != NULL && s->purged;
+    }
+    assert_true(purged > 0);
+    check_herd(&h);
+    give_herd(&h);
+}
+
 /* ---- blocks given twice ---- */
 
 /* Batches in the order of addresses and such in disorder go different ways, and the size decides
@@ -532,6 +552,7 @@ int main(void)
         mcentral_test(a_block_given_twice_to_a_purged_span_is_named),
         mcentral_test(purging_is_harmless_when_the_system_refuses),
         mcentral_test(at_most_as_many_spans_are_purged_as_asked),
+        mcentral_test(the_helper_purges_what_is_quiet),
         mcentral_test(a_block_given_twice_is_named_and_the_others_are_freed),
         mcentral_test(a_block_given_in_two_batches_is_named),
         mcentral_test(a_block_given_again_to_an_empty_span_does_not_upset_the_count),

@@ -52,9 +52,16 @@ static inline int fixture_teardown(void **state)
 
 #define fixture_test(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
 
+/* All spans here are of one large block: the page heap does not care. */
+static inline struct run_request request(size_t pages)
+{
+    return (struct run_request){ .pages = { pages }, .align = 1, .code = CLASS_LARGE };
+}
+
 static inline struct span *take_aligned(struct mheap *h, size_t pages, size_t align)
 {
-    struct run_request want = { .pages = { pages }, .align = align };
+    struct run_request want = request(pages);
+    want.align = align;
     return mheap_alloc(h, want, SPAN_MANUAL);
 }
 
@@ -66,6 +73,16 @@ static inline struct span *take(struct mheap *h, size_t pages)
 static inline void give(struct mheap *h, struct span *s)
 {
     mheap_free(h, s, (struct pages){ 0 });
+}
+
+static inline bool extend(struct mheap *h, struct span *s, size_t pages)
+{
+    return mheap_extend(h, s, (struct pages){ pages }, CLASS_LARGE);
+}
+
+static inline void shrink(struct mheap *h, struct span *s, size_t pages)
+{
+    mheap_shrink(h, s, (struct pages){ pages }, CLASS_LARGE);
 }
 
 static inline uintptr_t end_of(const struct span *s)

@@ -122,7 +122,7 @@ static size_t some_pages(struct model *m)
 
 static void step_alloc(struct model *m)
 {
-    struct run_request want = { .pages = { some_pages(m) }, .align = 1 };
+    struct run_request want = request(some_pages(m));
     if (m->live_count == LIVE_MAX)
         return;
     if (below(m, 6) == 0)
@@ -166,7 +166,7 @@ static void step_extend(struct model *m)
         return;
     struct span *s = some_span(m, &i);
     size_t before = s->pages, more = some_pages(m);
-    bool extended = mheap_extend(m->heap, s, (struct pages){ before + more });
+    bool extended = extend(m->heap, s, before + more);
     assert_int_equal(s->pages, before + (extended ? more : 0));
     if (extended && use(m, s->base + before * PAGE_BYTES, more, PAGE_USED) > 0)
         s->zeroed = false; /* so that step_free() says nothing wrong; only spans of one block grow */
@@ -181,7 +181,7 @@ static void step_shrink(struct model *m)
     if (s->pages == 1)
         return;
     size_t before = s->pages, after = 1 + below(m, before - 1);
-    mheap_shrink(m->heap, s, (struct pages){ after });
+    shrink(m->heap, s, after);
     assert_int_equal(s->pages, after);
     turn_all(m, s->base + after * PAGE_BYTES, before - after, PAGE_WARM);
 }

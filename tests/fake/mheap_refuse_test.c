@@ -45,12 +45,12 @@ static void one_page(struct mheap *h, struct span **s)
 
 static bool longer_in_place(struct mheap *h, struct span *s)
 {
-    return mheap_extend(h, s, (struct pages){ ARENA_PAGES / 2 });
+    return extend(h, s, ARENA_PAGES / 2);
 }
 
 static bool longer_than_the_region(struct mheap *h, struct span *s)
 {
-    mheap_extend(h, s, (struct pages){ 2 * ARENA_PAGES });
+    extend(h, s, 2 * ARENA_PAGES);
     return true; /* may fail in any world: it is a wish */
 }
 

@@ -71,7 +71,7 @@ static void a_run_that_is_part_warm_is_not_called_zeroed(void **state)
 static void a_managed_span_says_so(void **state)
 {
     struct fixture *f = *state;
-    struct run_request want = { .pages = { 1 }, .align = 1 };
+    struct run_request want = request(1);
     struct span *s = mheap_alloc(&f->heap, want, SPAN_MANAGED);
     assert_int_equal(s->state, SPAN_MANAGED);
     give(&f->heap, s);
@@ -199,10 +199,11 @@ static void a_run_with_room_has_free_pages_behind_it(void **state)
     const size_t lengths[] = { 10, 40 };
     uintptr_t bases[2];
     make_holes(&f->heap, lengths, 2, bases);
-    struct run_request want = { .pages = { 10 }, .align = 1, .room = { 20 } };
+    struct run_request want = request(10);
+    want.room.n = 20;
     struct span *s = mheap_alloc(&f->heap, want, SPAN_MANUAL);
     assert_int_equal(s->base, bases[1]);
-    assert_true(mheap_extend(&f->heap, s, (struct pages){ 30 }));
+    assert_true(extend(&f->heap, s, 30));
 }
 
 static void room_that_cannot_be_had_is_only_a_wish(void **state)
@@ -210,7 +211,8 @@ static void room_that_cannot_be_had_is_only_a_wish(void **state)
     struct fixture *f = *state;
     take(&f->heap, 1);
     os_fake_refuse_all(OS_RESERVE);
-    struct run_request want = { .pages = { 10 }, .align = 1, .room = { ARENA_PAGES * 4 } };
+    struct run_request want = request(10);
+    want.room.n = ARENA_PAGES * 4;
     struct span *s = mheap_alloc(&f->heap, want, SPAN_MANUAL);
     assert_non_null(s);
     assert_int_equal(s->pages, 10);
@@ -223,13 +225,13 @@ static void a_span_grows_into_the_free_pages_behind_it(void **state)
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 4), *next = take(&f->heap, 6), *guard = take(&f->heap, 1);
     give(&f->heap, next);
-    assert_true(mheap_extend(&f->heap, s, (struct pages){ 8 }));
+    assert_true(extend(&f->heap, s, 8));
     assert_int_equal(s->pages, 8);
     assert_sound(walk_mheap(&f->heap));
     /* All that is left, then not a page more. */
-    assert_true(mheap_extend(&f->heap, s, (struct pages){ 10 }));
+    assert_true(extend(&f->heap, s, 10));
     assert_int_equal(end_of(s), guard->base);
-    assert_false(mheap_extend(&f->heap, s, (struct pages){ 11 }));
+    assert_false(extend(&f->heap, s, 11));
     assert_int_equal(s->pages, 10);
     assert_int_equal(mheap_stats_read(&f->heap).in_use.n, 11);
     give(&f->heap, s);
@@ -241,11 +243,11 @@ static void a_span_does_not_grow_over_its_neighbour(void **state)
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 4), *next = take(&f->heap, 1);
     struct mheap_stats before = mheap_stats_read(&f->heap);
-    assert_false(mheap_extend(&f->heap, s, (struct pages){ 5 }));
+    assert_false(extend(&f->heap, s, 5));
     give(&f->heap, next);
     struct span *far = take(&f->heap, 1);
     assert_ptr_equal(far, next);
-    assert_false(mheap_extend(&f->heap, s, (struct pages){ 5 }));
+    assert_false(extend(&f->heap, s, 5));
     struct mheap_stats after = mheap_stats_read(&f->heap);
     after.spans_created = before.spans_created;
     assert_memory_equal(&before, &after, sizeof before);
@@ -256,12 +258,12 @@ static void a_span_at_the_end_of_the_heap_grows_by_committing_more(void **state)
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 1);
     /* Beyond what is committed, within the arena. */
-    assert_true(mheap_extend(&f->heap, s, (struct pages){ ARENA_PAGES / 2 }));
+    assert_true(extend(&f->heap, s, ARENA_PAGES / 2));
     assert_sound(walk_mheap(&f->heap));
-    assert_true(mheap_extend(&f->heap, s, (struct pages){ ARENA_PAGES }));
+    assert_true(extend(&f->heap, s, ARENA_PAGES));
     assert_int_equal(mheap_stats_read(&f->heap).in_use.n, ARENA_PAGES);
     assert_int_equal(mheap_stats_read(&f->heap).peak.n, ARENA_PAGES);
-    assert_false(mheap_extend(&f->heap, s, (struct pages){ (size_t)UINT32_MAX + 1 }));
+    assert_false(extend(&f->heap, s, (size_t)UINT32_MAX + 1));
 }
 
 static void a_refused_commit_leaves_a_growing_span_as_it_was(void **state)
@@ -270,24 +272,24 @@ static void a_refused_commit_leaves_a_growing_span_as_it_was(void **state)
     struct span *s = take(&f->heap, 1);
     struct mheap_stats before = mheap_stats_read(&f->heap);
     os_fake_refuse_all(OS_COMMIT);
-    assert_false(mheap_extend(&f->heap, s, (struct pages){ ARENA_PAGES / 2 }));
+    assert_false(extend(&f->heap, s, ARENA_PAGES / 2));
     struct mheap_stats after = mheap_stats_read(&f->heap);
     assert_memory_equal(&before, &after, sizeof before);
     assert_int_equal(s->pages, 1);
     os_fake_refuse(OS_COMMIT, 0);
-    assert_true(mheap_extend(&f->heap, s, (struct pages){ ARENA_PAGES / 2 }));
+    assert_true(extend(&f->heap, s, ARENA_PAGES / 2));
 }
 
 static void a_span_that_shrinks_gives_its_tail_to_the_free_neighbour(void **state)
 {
     struct fixture *f = *state;
     struct span *s = take(&f->heap, 20), *next = take(&f->heap, 5), *guard = take(&f->heap, 1);
-    mheap_shrink(&f->heap, s, (struct pages){ 15 });
+    shrink(&f->heap, s, 15);
     assert_int_equal(s->pages, 15);
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, 5);
     assert_sound(walk_mheap(&f->heap));
     give(&f->heap, next);
-    mheap_shrink(&f->heap, s, (struct pages){ 1 });
+    shrink(&f->heap, s, 1);
     struct span *tail = take(&f->heap, 24);
     assert_int_equal(tail->base, s->base + PAGE_BYTES);
     assert_int_equal(end_of(tail), guard->base);
@@ -340,8 +342,8 @@ static void a_run_may_be_longer_than_4_gib(void **state)
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, pages);
     struct span *half = take(&f->heap, pages / 2);
     assert_int_equal(half->base, s->base);
-    assert_true(mheap_extend(&f->heap, half, (struct pages){ pages - 1 }));
-    mheap_shrink(&f->heap, half, (struct pages){ 1 });
+    assert_true(extend(&f->heap, half, pages - 1));
+    shrink(&f->heap, half, 1);
     assert_int_equal(mheap_stats_read(&f->heap).warm.n, pages - 1);
     assert_int_equal(mheap_stats_read(&f->heap).in_use.n, 2);
 }
@@ -431,7 +433,7 @@ static void large_system_pages_are_committed_whole(void **state)
         for (size_t pages = 1; pages < ARENA_PAGES; pages = pages * 3 + 1)
             assert_non_null(take(&f->heap, pages));
         struct span *s = take(&f->heap, 3);
-        assert_true(mheap_extend(&f->heap, s, (struct pages){ 1111 }) || s->pages == 3);
+        assert_true(extend(&f->heap, s, 1111) || s->pages == 3);
         assert_int_equal(fixture_teardown(state), 0);
     }
 }

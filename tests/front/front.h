@@ -69,8 +69,7 @@ __attribute__((noreturn)) static inline void skip(const char *why)
     _exit(FRONT_SKIPPED);
 }
 
-/* The build that checks itself records its locks in thread-local memory, far more of it than a
-   library for programs may have, and its helper is a thread of libc's. */
+/* The build that checks itself needs a helper thread that libc knows, and so calls more. */
 static inline void skip_in_check_build(void)
 {
 #ifdef GREY_CHECK

@@ -10,11 +10,11 @@
 set -euo pipefail
 program=$1 library=$2 compiler=$3
 
-# Instructions a pair, as measured when the path was last changed, and one more. The loop itself is in
-# the figure: 6 instructions, and 2 for each of the two calls through the PLT.
+# Instructions a pair, as measured when the path was last changed, and one more. Eleven of them are the
+# loop's: nine of its own, and a jump through the PLT for each of the two calls.
 case $compiler in
 GNU) bound=71 ;;
-Clang) bound=71 ;;
+Clang) bound=70 ;;
 *) echo "no bound for the compiler $compiler" && exit 77 ;;
 esac
 
@@ -30,10 +30,14 @@ fail() {
     exit 1
 }
 
-# LD_PRELOAD splits at spaces, which the path may hold: by name, then.
+# Without debug information: valgrind gives up on what it cannot read of clang's.
+objcopy --strip-debug "$program" "$scratch/loop"
+objcopy --strip-debug "$library" "$scratch/libgreyspan-malloc.so"
+program=$scratch/loop library=$scratch/libgreyspan-malloc.so
+
+# LD_PRELOAD splits at spaces, which a path may hold: by name, then.
 under_preload() {
-    env LD_LIBRARY_PATH="$(dirname "$library")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" \
-        LD_PRELOAD="$(basename "$library")" "$@"
+    env LD_LIBRARY_PATH="$scratch${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}" LD_PRELOAD=libgreyspan-malloc.so "$@"
 }
 
 # Instructions of a run with $1 pairs.
@@ -50,8 +54,8 @@ system_calls() {
 
 few=1000 many=11000
 a=$(instructions $few) b=$(instructions $many)
+if [ -z "$a" ] || [ -z "$b" ]; then fail "callgrind said nothing"; fi
 per_pair=$(((b - a + (many - few) / 2) / (many - few)))
-[ -n "$a" ] && [ -n "$b" ] || fail "callgrind said nothing"
 echo "$per_pair instructions a pair, of at most $bound"
 grep -q libgreyspan-malloc "$scratch/out.$many" || fail "the preload library was not there"
 [ "$per_pair" -le "$bound" ] || fail "$per_pair instructions a pair, more than $bound"
@@ -59,7 +63,7 @@ grep -q libgreyspan-malloc "$scratch/out.$many" || fail "the preload library was
 [ "$per_pair" -ge $((bound / 2)) ] || fail "$per_pair instructions a pair cannot be"
 
 a=$(system_calls $few) b=$(system_calls $many)
-[ "$a" -gt 0 ] && [ "$a" -eq "$b" ] || fail "$a system calls for $few pairs, $b for $many"
+if [ "$a" -eq 0 ] || [ "$a" -ne "$b" ]; then fail "$a system calls for $few pairs, $b for $many"; fi
 
 # By address, for the function has several names.
 disassemble() {

@@ -7,7 +7,8 @@
 
 #include <cmocka.h>
 
-#include "alloc/base.h"
+#include "alloc/assert.h"
+#include "tests/unit/child.h"
 
 static void powers_of_two_are_told_from_others(void **state)
 {
@@ -129,6 +130,20 @@ static void setting_the_whole_map_and_taking_it_gives_all(void **state)
     assert_int_equal(count_bits(map), 0);
 }
 
+static int fail_an_assertion(void *unused)
+{
+    (void)unused;
+    assert_failed("left == right", "alloc/some.c", 120);
+}
+
+static void a_failed_assertion_says_which_and_ends_the_program(void **state)
+{
+    (void)state;
+    struct child_end end = child_run(fail_an_assertion, NULL);
+    assert_true(child_aborted(&end));
+    assert_string_equal(end.said, "greyspan: internal error: alloc/some.c:120: left == right\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_range_of_bits_is_set_and_no_other),
         cmocka_unit_test(a_range_of_bits_is_taken_and_counted),
         cmocka_unit_test(setting_the_whole_map_and_taking_it_gives_all),
+        cmocka_unit_test(a_failed_assertion_says_which_and_ends_the_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,7 +127,7 @@ static void the_one_block_of_a_run_is_in_use_at_once(void **state)
     assert_int_equal(s->slots, 1);
     assert_int_equal(s->free_count, 0);
     s->pages = 7777;
-    span_init_large(s);
+    span_init(s, CLASS_LARGE);
     assert_int_equal(s->code, CLASS_LARGE);
     assert_int_equal(s->free_count, 0);
     assert_int_equal(s->pages, 7777);
