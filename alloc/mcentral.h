@@ -1,6 +1,6 @@
 /* mcentral: for each size class, the spans that no thread allocates from just now.
 
-   There are MCENTRAL_SHARDS sets of centrals (shards); threads are dealt out to them in turn, and a span belongs to the shard whose thread took it last. So threads
+   There are MCENTRAL_SHARDS sets of centrals (shards); each thread uses the one that fewest others do, and a span belongs to the shard whose thread took it last. So threads
    meet at a lock only when one frees what another allocated, and then once a batch.
 
    C1  A span of small blocks is cached by one thread, or in exactly one list of its shard:

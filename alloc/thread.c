@@ -22,7 +22,7 @@ static struct {
     struct lock lock;
     struct mcache *caches; /* [lock:threads] T2 */
     struct mcache *shared; /* [lock:threads] for dying threads, made on first use */
-    unsigned next_shard;   /* [lock:threads] */
+    unsigned load[MCENTRAL_SHARDS]; /* [lock:threads] caches that use a shard */
     size_t count;          /* [lock:threads] */
     pthread_key_t key;     /* [const] */
     bool has_key;          /* [const] */
@@ -42,12 +42,25 @@ struct lock *thread_lock(void)
     return &threads.lock;
 }
 
+/* The shard that fewest caches use, the first of them: a program with few threads spreads its
+   blocks over few shards. */
+static unsigned choose_shard_locked(void)
+{
+    unsigned best = 0;
+    for (unsigned i = 1; i < MCENTRAL_SHARDS; i++)
+        if (threads.load[i] < threads.load[best])
+            best = i;
+    return best;
+}
+
 static struct mcache *make_cache_locked(void)
 {
     struct mcache *c = fixalloc_take(&cache_records);
     if (c == NULL)
         return NULL;
-    mcache_init(c, threads.next_shard++ % MCENTRAL_SHARDS);
+    unsigned shard = choose_shard_locked();
+    mcache_init(c, shard);
+    threads.load[shard]++;
     c->next = threads.caches;
     if (c->next != NULL)
         c->next->prev = c;
@@ -65,6 +78,7 @@ static void unlist_locked(struct mcache *c)
     if (c->next != NULL)
         c->next->prev = c->prev;
     threads.count--;
+    threads.load[c->shard]--;
 }
 
 struct mcache *thread_cache(void)
@@ -143,6 +157,7 @@ void thread_fork_child(void)
     struct mcache *kept[] = { threads.shared, state == THREAD_LIVE ? mcache_self : NULL };
     threads.caches = NULL;
     threads.count = 0;
+    memset(threads.load, 0, sizeof threads.load);
     for (size_t i = 0; i < COUNT(kept); i++) {
         struct mcache *c = kept[i];
         if (c == NULL)
@@ -153,5 +168,6 @@ void thread_fork_child(void)
             c->next->prev = c;
         threads.caches = c;
         threads.count++;
+        threads.load[c->shard]++;
     }
 }

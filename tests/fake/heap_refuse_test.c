@@ -46,6 +46,7 @@ CALL(large_calloc, heap_calloc(3, MIB(1), "calloc"))
 CALL(page_aligned, heap_aligned(4096, 100, "memalign"))
 CALL(arena_aligned, heap_aligned(ARENA_BYTES, 100, "memalign"))
 CALL(small_realloc, heap_realloc(old, 1000, "realloc"))
+CALL(shrinking_realloc, heap_realloc(old, 100, "realloc"))
 CALL(growing_realloc, heap_realloc(old, MIB(2), "realloc"))
 CALL(in_place_realloc, heap_realloc(old, MIB(40), "realloc"))
 #undef CALL
@@ -61,6 +62,7 @@ static const struct call calls[] = {
     { "memalign(4096, 100)", 0, 100, page_aligned },
     { "memalign(64 MiB, 100)", 0, 100, arena_aligned },
     { "realloc from 100 to 1000", 100, 1000, small_realloc },
+    { "realloc from 20000 to 100", 20000, 100, shrinking_realloc },
     { "realloc from 600000 to 2 MiB", 600000, MIB(2), growing_realloc },
     { "realloc from 2 MiB to 40 MiB", MIB(2), MIB(40), in_place_realloc },
 };
@@ -161,7 +163,7 @@ static enum outcome child(const struct call *c, enum os_fake_op op, size_t nth, 
         p = c->act(old);
         ensure(p != NULL);
     }
-    ensure(is_filled(p, c->old_size, 99));
+    ensure(is_filled(p, c->old_size < c->size ? c->old_size : c->size, 99));
     ensure(heap_usable(p, "malloc_usable_size") >= c->size);
     fill(p, c->size, 5);
     heap_free(p, "free");
@@ -171,6 +173,33 @@ static enum outcome child(const struct call *c, enum os_fake_op op, size_t nth, 
     ensure_whole();
     ensure(heap_pages.stats.in_use.n == 0 && heap_pages.stats.spans == 0);
     return refused ? HOLDS : HOLDS_AND_NOTHING_WAS_REFUSED;
+}
+
+/* Every block that can be had is taken; a block that shrinks stays a block. */
+static enum outcome shrink_with_nothing_left(void)
+{
+    static const size_t sizes[] = { 20000, 3000, MIB(1), MIB(8) };
+    unsigned char *blocks[COUNT(sizes)];
+    memcheck_on = false;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        blocks[i] = heap_malloc(sizes[i], "malloc");
+        ensure(blocks[i] != NULL);
+        fill(blocks[i], 100, (unsigned)i);
+    }
+    os_fake_refuse_all(OS_RESERVE);
+    os_fake_refuse_all(OS_COMMIT);
+    os_fake_refuse_all(OS_MAP);
+    for (size_t size = MIB(1); size > 0; size = size * 7 / 8)
+        while (heap_malloc(size, "malloc") != NULL)
+            ;
+    errno = 0;
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        unsigned char *p = heap_realloc(blocks[i], 100, "realloc");
+        ensure(p != NULL && is_filled(p, 100, (unsigned)i));
+    }
+    ensure(errno == 0);
+    ensure_whole();
+    return HOLDS;
 }
 
 static enum outcome run_child(const struct call *c, enum os_fake_op op, size_t nth, bool warm)
@@ -228,6 +257,19 @@ static void a_refused_move_is_survived(void **state)
     refuse_each(OS_MOVE, true);
 }
 
+static void a_block_shrinks_even_when_there_is_no_memory_at_all(void **state)
+{
+    static const struct call shrinking = { .name = "realloc to 100" };
+    int status;
+    (void)state;
+    now = &shrinking;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(shrink_with_nothing_left());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HOLDS);
+}
+
 #define heap_test(f) cmocka_unit_test(f)
 
 int main(void)
@@ -237,6 +279,7 @@ int main(void)
         heap_test(each_refused_commit_is_survived),
         heap_test(each_refused_map_of_metadata_is_survived),
         heap_test(a_refused_move_is_survived),
+        heap_test(a_block_shrinks_even_when_there_is_no_memory_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "alloc/heap.h"
 #include "alloc/mcentral.h"
+#include "alloc/scavenger.h"
 #include "tests/fake/os_fake.h"
 #include "tests/unit/walk.h"
 
@@ -173,6 +174,50 @@ static void empty_spans_go_back_but_for_a_few(void **state)
     assert_int_equal(mheap_stats_read(&heap_pages).spans_created, created);
     give_all(code, blocks, 1);
     uncache(again);
+}
+
+static void one_empty_span_is_kept_however_often_it_is_used(void **state)
+{
+    (void)state;
+    uintptr_t block;
+    size_t created = mheap_stats_read(&heap_pages).spans_created;
+    for (int i = 0; i < 300; i++) {
+        struct span *cached = NULL;
+        take_all(22, 0, &cached, &block, 1);
+        uncache(cached);
+        give_all(22, &block, 1);
+    }
+    assert_int_equal(mheap_stats_read(&heap_pages).spans_created, created + 1);
+}
+
+/* Spans know which of their pages nobody touched; those may be called zero if they were so before. */
+static void what_is_called_zeroed_after_spans_came_and_went_is_zero(void **state)
+{
+    (void)state;
+    struct run_request want = { .pages = { 64 }, .align = 1, .code = CLASS_LARGE };
+    for (int round = 0; round < 6; round++) {
+        if (round % 2 == 0) {
+            struct span *dirty = mheap_alloc(&heap_pages, want, SPAN_MANUAL);
+            memset((void *)dirty->base, 0xff, 64 * PAGE_BYTES);
+            mheap_free(&heap_pages, dirty, (struct pages){ 0 });
+        }
+        if (round >= 2)
+            scavenger_give_all();
+        struct span *cached = NULL;
+        uintptr_t block;
+        take_all(CLASS_SMALL_LAST, 0, &cached, &block, 1);
+        memset((void *)block, 0xff, size_classes[CLASS_SMALL_LAST].size);
+        uncache(cached);
+        give_all(CLASS_SMALL_LAST, &block, 1);
+        mcentral_drop_kept();
+        for (want.pages.n = 1; want.pages.n <= 64; want.pages.n *= 2) {
+            struct span *s = mheap_alloc(&heap_pages, want, SPAN_MANUAL);
+            for (size_t i = 0; s->zeroed && i < s->pages * PAGE_BYTES; i += 8)
+                assert_int_equal(*(const uint64_t *)(s->base + i), 0);
+            mheap_free(&heap_pages, s, s->zeroed ? (struct pages){ s->pages } : (struct pages){ 0 });
+        }
+        want.pages.n = 64;
+    }
 }
 
 static void dropping_the_empty_spans_leaves_those_in_use(void **state)
@@ -546,6 +591,8 @@ int main(void)
         mcentral_test(freed_blocks_go_out_again_before_fresh_ones_and_lowest_first),
         mcentral_test(a_span_that_was_full_is_used_again_when_a_block_comes_back),
         mcentral_test(empty_spans_go_back_but_for_a_few),
+        mcentral_test(one_empty_span_is_kept_however_often_it_is_used),
+        mcentral_test(what_is_called_zeroed_after_spans_came_and_went_is_zero),
         mcentral_test(dropping_the_empty_spans_leaves_those_in_use),
         mcentral_test(free_slots_lose_their_memory_and_blocks_in_use_do_not),
         mcentral_test(a_purged_span_is_used_again),

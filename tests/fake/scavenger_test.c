@@ -199,6 +199,21 @@ static void a_page_of_the_systems_that_is_used_in_part_again_goes_back_again(voi
     }
 }
 
+static void a_page_of_the_systems_whose_end_alone_is_warm_goes_back_whole(void **state)
+{
+    (void)state;
+    os_fake_page_size(KIB(64));
+    start_world();
+    struct span *first = take(heap, 4), *second = take(heap, 4);
+    take(heap, 8);
+    give(heap, second);
+    mheap_free(heap, first, (struct pages){ 4 }); /* of which nothing was used */
+    assert_int_equal(warm_bytes(), 4 * PAGE_BYTES);
+    assert_int_equal(scavenger_give_all(), KIB(64));
+    assert_int_equal(warm_bytes(), 0);
+    assert_sound(walk_mheap(heap));
+}
+
 /* ---- the helper ---- */
 
 static unsigned ticks, ticks_until_cold;
@@ -400,6 +415,7 @@ int main(void)
         scavenger_test(only_whole_pages_of_the_system_are_given_back),
         scavenger_test(a_page_of_the_systems_that_is_partly_used_stays),
         scavenger_test(a_page_of_the_systems_that_is_used_in_part_again_goes_back_again),
+        scavenger_test(a_page_of_the_systems_whose_end_alone_is_warm_goes_back_whole),
         scavenger_test(no_helper_is_started_for_a_small_surplus),
         scavenger_test(one_helper_is_started_for_a_surplus),
         scavenger_test(an_idle_process_gets_everything_back_and_the_helper_ends),

@@ -69,9 +69,10 @@ static int kinds(void)
     return 0;
 }
 
-/* clone and rt_sigprocmask: the start of the thread that gives memory back. */
+/* clone, rt_sigprocmask and rt_sigaction: libc starts the thread that gives memory back. */
 static const char *const of_the_program[] = {
-    "mmap", "munmap", "mremap", "madvise", "mprotect", "futex", "clone", "clone3", "rt_sigprocmask",
+    "mmap",  "munmap", "mremap",         "madvise",      "mprotect", "futex",
+    "clone", "clone3", "rt_sigprocmask", "rt_sigaction",
 };
 /* The others: that thread sets its name; a thread of libc's has a little more to do. */
 static const char *const of_the_background[] = {

@@ -331,6 +331,8 @@ static void an_alignment_beyond_the_address_space_is_refused(void **state)
     (void)state;
     for (size_t alignment = (size_t)1 << 45; alignment != 0; alignment *= 2)
         assert_no_memory(heap_aligned(alignment, 1, "memalign"));
+    for (size_t alignment = (size_t)1 << 47; alignment != 0; alignment *= 2)
+        assert_null(heap_raw_alloc(1, alignment, false));
 }
 
 /* ---- the raw calls ---- */
