@@ -20,15 +20,6 @@ GREY_HIDDEN void os_futex_wait(struct atomic32 *word, uint32_t expected);
 GREY_HIDDEN void os_futex_wait_ns(struct atomic32 *word, uint32_t expected, uint64_t ns);
 GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
 
-/* A thread-specific destructor that sets its key again is called up to this many times: in the last
-   round most others are done. The sanitizers' own end of a thread comes in the last round, and
-   nothing of ours may run after it. */
-#ifdef GREY_SANITIZED
-#define OS_EXIT_ROUNDS 2
-#else
-#define OS_EXIT_ROUNDS 4
-#endif
-
 /* Runs fn on a thread of its own: all signals blocked but libc's own, a small stack, the name given,
    detached. False when refused. Allocates, and waits for libc's locks: see os_is_libc(). */
 GREY_HIDDEN bool os_helper_start(void (*fn)(void), const char *name);

@@ -1,14 +1,15 @@
 /* thread: see thread.h. */
 #include "alloc/thread.h"
 
-#include <limits.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "alloc/meta.h"
-#include "alloc/os.h"
 
-static_assert(OS_EXIT_ROUNDS <= _POSIX_THREAD_DESTRUCTOR_ITERATIONS, "as many rounds as POSIX grants");
+/* A cache is given back in the second round of a thread's destructors in which it exists: in the
+   first, other keys' destructors are still to run, and a later one might be the last that POSIX
+   grants to a thread that allocates for the first time in a destructor. */
+#define EXIT_ROUNDS 2
 
 enum thread_state {
     THREAD_NEW,  /* mcache_self is mcache_none */
@@ -100,11 +101,11 @@ struct mcache *thread_cache(void)
     return c;
 }
 
-/* Other keys' destructors allocate too, in this round and the next ones: stay until the last. */
+/* See EXIT_ROUNDS; whatever comes after it uses the shared cache (T1). */
 static void thread_exit(void *cache)
 {
     struct mcache *c = cache;
-    if (++c->exit_rounds < OS_EXIT_ROUNDS && pthread_setspecific(threads.key, c) == 0)
+    if (++c->exit_rounds < EXIT_ROUNDS && pthread_setspecific(threads.key, c) == 0)
         return;
     mcache_self = &mcache_none;
     state = THREAD_DEAD;

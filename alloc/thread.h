@@ -1,6 +1,6 @@
 /* thread: which cache a thread uses, from its first allocation to its last.
 
-   T1  A thread gets a cache at its first slow path and gives it back in the last round of its
+   T1  A thread gets a cache at its first slow path and gives it back in the second round of its
        thread-specific destructors. What it allocates and frees after that (libc does, and
        destructors of keys created later may) goes through one cache shared by all such
        threads, under a lock.

@@ -251,12 +251,6 @@ static void each_refused_map_of_metadata_is_survived(void **state)
     refuse_each(OS_MAP, true);
 }
 
-static void a_refused_move_is_survived(void **state)
-{
-    (void)state;
-    refuse_each(OS_MOVE, true);
-}
-
 static void a_block_shrinks_even_when_there_is_no_memory_at_all(void **state)
 {
     static const struct call shrinking = { .name = "realloc to 100" };
@@ -278,7 +272,6 @@ int main(void)
         heap_test(each_refused_reservation_is_survived),
         heap_test(each_refused_commit_is_survived),
         heap_test(each_refused_map_of_metadata_is_survived),
-        heap_test(a_refused_move_is_survived),
         heap_test(a_block_shrinks_even_when_there_is_no_memory_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,8 +25,7 @@ static struct {
     enum os_fake_memory memory;
     enum os_fake_placement placement;
     size_t page_size;
-    unsigned cpus;
-    bool secure;
+    bool secure, libc;
     uint64_t now;
     size_t limit;
     size_t calls[OS_OP_COUNT], refusals[OS_OP_COUNT], refuse[OS_OP_COUNT];
@@ -39,7 +38,7 @@ static struct {
     size_t written_bytes;
     jmp_buf *abort_to;
     uintptr_t place_next;
-} fake = { .page_size = 4096, .cpus = 2, .now = 1000000000, .limit = SIZE_MAX };
+} fake = { .page_size = 4096, .now = 1000000000, .limit = SIZE_MAX };
 
 /* Sorted, apart or of different states. Not reset: what is reserved stays so. */
 static struct segment segments[SEGMENTS_MAX];
@@ -65,8 +64,7 @@ void os_fake_reset(void)
     fake.memory = OS_REAL;
     fake.placement = OS_FOLLOW;
     fake.page_size = 4096;
-    fake.cpus = 2;
-    fake.secure = false;
+    fake.secure = fake.libc = false;
     fake.now = 1000000000;
     fake.limit = SIZE_MAX;
     fake.log_count = 0;
@@ -88,11 +86,6 @@ void os_fake_page_size(size_t bytes)
     fake.page_size = bytes;
 }
 
-void os_fake_cpus(unsigned count)
-{
-    fake.cpus = count;
-}
-
 void os_fake_secure(bool secure)
 {
     fake.secure = secure;
@@ -108,6 +101,11 @@ uintptr_t os_fake_fresh_hint(void)
 void os_fake_place_next(uintptr_t address)
 {
     fake.place_next = address;
+}
+
+void os_fake_libc(bool is_libc)
+{
+    fake.libc = is_libc;
 }
 
 void os_fake_limit(size_t bytes)
@@ -180,9 +178,14 @@ void os_fake_on_sleep(void (*on_sleep)(uint64_t ns))
     fake.on_sleep = on_sleep;
 }
 
-void os_fake_advance(uint64_t ns)
+void os_fake_helper_lose(void)
 {
-    fake.now += ns;
+    fake.helper = NULL;
+}
+
+uint64_t os_fake_now(void)
+{
+    return fake.now;
 }
 
 const char *os_fake_written(void)
@@ -398,36 +401,12 @@ void *os_map(size_t bytes)
     return (void *)p;
 }
 
-bool os_move(void *from, void *to, size_t bytes)
-{
-    must_be_committed((uintptr_t)from, bytes, "move of what is not committed");
-    must_be_committed((uintptr_t)to, bytes, "move to what is not committed");
-    if (!begin(OS_MOVE))
-        return end(OS_MOVE, (uintptr_t)from, bytes, false);
-    if (fake.memory == OS_REAL) {
-        memcpy(to, from, bytes);
-        if (madvise(from, bytes, MADV_DONTNEED) != 0)
-            die("madvise", (uintptr_t)from, bytes);
-    }
-    return end(OS_MOVE, (uintptr_t)from, bytes, true);
-}
-
 void os_advise_huge(void *p, size_t bytes)
 {
     must_be_reserved((uintptr_t)p, bytes, "advice on what is not reserved");
 }
 
 /* ---- alloc/os.h: threads and time ---- */
-
-unsigned os_cpu_count(void)
-{
-    return fake.cpus;
-}
-
-uint64_t os_now_ns(void)
-{
-    return fake.now;
-}
 
 /* Nobody else runs who could change the word, so a wait would never end. */
 void os_futex_wait(struct atomic32 *word, uint32_t expected)
@@ -460,9 +439,14 @@ bool os_helper_start(void (*fn)(void), const char *name)
     return true;
 }
 
-void os_helper_forget(void)
+bool os_is_libc(const void *code)
 {
-    fake.helper = NULL;
+    (void)code;
+    return fake.libc;
+}
+
+void os_learn_libc(void)
+{
 }
 
 /* ---- alloc/os.h: process ---- */

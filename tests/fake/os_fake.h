@@ -24,7 +24,6 @@ enum os_fake_op {
     OS_DISCARD_META, /* os_discard() of what os_map() gave */
     OS_RELEASE,
     OS_MAP,
-    OS_MOVE,
     OS_HELPER,
     OS_OP_COUNT
 };
@@ -37,14 +36,15 @@ enum os_fake_placement {
     OS_ELSEWHERE, /* never at the hint; downwards, at odd multiples of the page size */
 };
 
-/* As the program started: real memory, 4 KiB pages, two processors, nothing refused, the counters
-   and the log empty, the clock at one second, nothing written. The map is kept. */
+/* As the program started: real memory, 4 KiB pages, nothing refused, the counters and the log empty,
+   the clock at one second, nothing written, no helper waiting. The map is kept. */
 void os_fake_reset(void);
 
 void os_fake_memory(enum os_fake_memory memory, enum os_fake_placement placement);
 void os_fake_page_size(size_t bytes);
-void os_fake_cpus(unsigned count);
 void os_fake_secure(bool secure);
+/* Whether callers pass for libc. */
+void os_fake_libc(bool is_libc);
 
 /* A terabyte of invented addresses that nobody had before. */
 uintptr_t os_fake_fresh_hint(void);
@@ -74,12 +74,14 @@ const struct os_fake_call *os_fake_log(size_t *count);
 size_t os_fake_reserved(void); /* bytes of address space, committed ones included */
 size_t os_fake_committed(void);
 
-/* The helper: the function given to os_helper_start() since the last run, or NULL. Running it clears
+/* The helper: the function given to os_helper_start() since the last run, or none. Running it clears
    it. on_sleep is called at each of its sleeps, after the clock moved by what it asked for. */
 bool os_fake_helper_waits(void);
 void os_fake_helper_run(void);
+/* As in a forked child, which has no helper. */
+void os_fake_helper_lose(void);
 void os_fake_on_sleep(void (*on_sleep)(uint64_t ns));
-void os_fake_advance(uint64_t ns);
+uint64_t os_fake_now(void);
 
 /* What was written to any descriptor since the last call; empty at first. */
 const char *os_fake_written(void);

@@ -23,6 +23,13 @@ static void start_world(void)
     scavenger_init();
 }
 
+/* As a slow path of free does: the page heap only notes that a helper is wanted. */
+static void free_span(struct span *s)
+{
+    give(heap, s);
+    scavenger_start_if_wanted(&world);
+}
+
 static int setup(void **state)
 {
     os_fake_reset();
@@ -71,14 +78,14 @@ static void trim_gives_back_every_page_once(void **state)
     for (size_t i = 0; i < COUNT(mib); i++) {
         start_world();
         struct span *s = take(heap, pages_of_mib(mib[i])), *guard = take(heap, 1);
-        give(heap, s);
+        free_span(s);
         size_t before = discarded_bytes();
         assert_int_equal(scavenger_give_all(), MIB(mib[i]));
         assert_int_equal(discarded_bytes() - before, MIB(mib[i]));
         assert_int_equal(warm_bytes(), 0);
         assert_int_equal(given_back_bytes(), MIB(mib[i]));
         assert_int_equal(scavenger_give_all(), 0);
-        give(heap, guard);
+        free_span(guard);
         assert_sound(walk_mheap(heap));
     }
 }
@@ -94,7 +101,7 @@ static void trim_finds_runs_of_every_length(void **state)
         take(heap, 1);
     }
     for (size_t i = 0; i < COUNT(runs); i++)
-        give(heap, runs[i]);
+        free_span(runs[i]);
     assert_int_equal(scavenger_give_all(), pages * PAGE_BYTES);
     assert_int_equal(warm_bytes(), 0);
 }
@@ -104,10 +111,10 @@ static void a_run_that_is_part_cold_gives_only_its_warm_part(void **state)
     (void)state;
     struct span *a = take(heap, 20), *b = take(heap, 30), *c = take(heap, 40);
     take(heap, 1);
-    give(heap, b);
+    free_span(b);
     assert_int_equal(scavenger_give_all(), 30 * PAGE_BYTES);
-    give(heap, a);
-    give(heap, c);
+    free_span(a);
+    free_span(c);
     assert_int_equal(scavenger_give_all(), 60 * PAGE_BYTES);
     assert_int_equal(discarded_bytes(), 90 * PAGE_BYTES);
 }
@@ -117,7 +124,7 @@ static void what_comes_back_is_zeroed_again(void **state)
     (void)state;
     struct span *s = take(heap, 20);
     take(heap, 1);
-    give(heap, s);
+    free_span(s);
     scavenger_give_all();
     s = take(heap, 20);
     assert_true(s->zeroed);
@@ -128,7 +135,7 @@ static void a_refused_discard_ends_the_trim_and_loses_nothing(void **state)
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(20));
-    give(heap, s);
+    free_span(s);
     os_fake_refuse_all(OS_DISCARD);
     assert_int_equal(scavenger_give_all(), 0);
     assert_int_equal(warm_bytes(), MIB(20));
@@ -156,7 +163,7 @@ static void only_whole_pages_of_the_system_are_given_back(void **state)
         for (size_t j = 0; j < COUNT(runs); j++) {
             uintptr_t from = round_up(runs[j]->base, sizes[i]), to = round_down(end_of(runs[j]), sizes[i]);
             whole += to > from ? to - from : 0;
-            give(heap, runs[j]);
+            free_span(runs[j]);
         }
         /* os_fake ends the program when a call is not in whole pages. Runs without one do not
            stand in the way of the others. */
@@ -175,9 +182,9 @@ static void a_page_of_the_systems_that_is_partly_used_stays(void **state)
     for (size_t i = 0; i < COUNT(pages); i++)
         pages[i] = take(heap, 1);
     for (size_t i = 1; i < COUNT(pages); i++)
-        give(heap, pages[i]);
+        free_span(pages[i]);
     assert_int_equal(scavenger_give_all(), 0);
-    give(heap, pages[0]);
+    free_span(pages[0]);
     assert_int_equal(scavenger_give_all(), KIB(64));
 }
 
@@ -188,11 +195,11 @@ static void a_page_of_the_systems_that_is_used_in_part_again_goes_back_again(voi
     start_world();
     struct span *s = take(heap, 8);
     take(heap, 8);
-    give(heap, s);
+    free_span(s);
     assert_int_equal(scavenger_give_all(), KIB(64));
     /* One page of ours brings the whole page of the system's back. */
     for (int i = 0; i < 3; i++) {
-        give(heap, take(heap, 1));
+        free_span(take(heap, 1));
         scavenger_give_all();
         assert_int_equal(os_fake_calls(OS_DISCARD), 2 + i);
         assert_int_equal(warm_bytes(), 0);
@@ -206,7 +213,7 @@ static void a_page_of_the_systems_whose_end_alone_is_warm_goes_back_whole(void *
     start_world();
     struct span *first = take(heap, 4), *second = take(heap, 4);
     take(heap, 8);
-    give(heap, second);
+    free_span(second);
     mheap_free(heap, first, (struct pages){ 4 }); /* of which nothing was used */
     assert_int_equal(warm_bytes(), 4 * PAGE_BYTES);
     assert_int_equal(scavenger_give_all(), KIB(64));
@@ -237,7 +244,7 @@ static void no_helper_is_started_for_a_small_surplus(void **state)
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(SCAVENGE_START >> 20));
-    give(heap, s);
+    free_span(s);
     assert_false(os_fake_helper_waits());
     assert_int_equal(os_fake_calls(OS_HELPER), 0);
 }
@@ -248,9 +255,9 @@ static void one_helper_is_started_for_a_surplus(void **state)
     struct span *s = take(heap, pages_of_mib(SCAVENGE_START >> 20)), *more[3];
     for (size_t i = 0; i < COUNT(more); i++)
         more[i] = take(heap, 1);
-    give(heap, s);
+    free_span(s);
     for (size_t i = 0; i < COUNT(more); i++)
-        give(heap, more[i]);
+        free_span(more[i]);
     assert_true(os_fake_helper_waits());
     assert_int_equal(os_fake_calls(OS_HELPER), 1);
 }
@@ -259,14 +266,14 @@ static void an_idle_process_gets_everything_back_and_the_helper_ends(void **stat
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(1024));
-    give(heap, s);
-    uint64_t start = os_now_ns();
+    free_span(s);
+    uint64_t start = os_fake_now();
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
     assert_int_equal(given_back_bytes(), MIB(1024));
     /* The promise is ten seconds, and the delay is one of them. */
     assert_in_range(ticks_until_cold, TICKS_PER_SECOND, 10 * TICKS_PER_SECOND);
-    assert_true(os_now_ns() - start < UINT64_C(20) * 1000000000);
+    assert_true(os_fake_now() - start < UINT64_C(20) * 1000000000);
     assert_false(os_fake_helper_waits());
 }
 
@@ -277,7 +284,7 @@ static void a_burst_in_many_pieces_comes_back_too(void **state)
     for (size_t i = 0; i < COUNT(spans); i++)
         spans[i] = take(heap, 1 + i % 37);
     for (size_t i = 0; i < COUNT(spans); i += 2)
-        give(heap, spans[i]);
+        free_span(spans[i]);
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
@@ -291,12 +298,12 @@ static uintptr_t young_base;
 static void use_the_young_run(uint64_t ns)
 {
     (void)ns;
-    if (os_now_ns() > young_until)
+    if (os_fake_now() > young_until)
         return;
     struct span *s = take(heap, 100);
     assert_false(s->zeroed);
     young_base = s->base;
-    give(heap, s);
+    free_span(s);
 }
 
 static void what_comes_and_goes_keeps_its_memory(void **state)
@@ -304,14 +311,14 @@ static void what_comes_and_goes_keeps_its_memory(void **state)
     (void)state;
     struct span *young = take(heap, 100), *guard = take(heap, 1), *old = take(heap, pages_of_mib(30));
     take(heap, 1);
-    give(heap, young);
-    give(heap, old);
+    free_span(young);
+    free_span(old);
     assert_true(os_fake_helper_waits());
-    young_until = os_now_ns() + UINT64_C(5) * 1000000000;
+    young_until = os_fake_now() + UINT64_C(5) * 1000000000;
     run_helper(use_the_young_run);
     assert_int_equal(young_base, young->base);
     assert_true(warm_bytes() <= 100 * PAGE_BYTES);
-    give(heap, guard);
+    free_span(guard);
 }
 
 static uint64_t given_at_first_tick;
@@ -327,7 +334,7 @@ static void nothing_young_is_given_back(void **state)
 {
     (void)state;
     struct span *s = take(heap, pages_of_mib(64));
-    give(heap, s);
+    free_span(s);
     run_helper(note_first_tick);
     assert_int_equal(given_at_first_tick, 0); /* the delay is a second */
     assert_int_equal(warm_bytes(), 0);
@@ -338,7 +345,7 @@ static void without_a_delay_it_starts_at_once(void **state)
     (void)state;
     options.scavenge_delay = 0;
     struct span *s = take(heap, pages_of_mib(64));
-    give(heap, s);
+    free_span(s);
     run_helper(note_first_tick);
     assert_true(given_at_first_tick > 0);
     assert_int_equal(warm_bytes(), 0);
@@ -348,7 +355,7 @@ static void the_helper_starts_again_for_the_next_surplus(void **state)
 {
     (void)state;
     for (int i = 0; i < 3; i++) {
-        give(heap, take(heap, pages_of_mib(40)));
+        free_span(take(heap, pages_of_mib(40)));
         assert_true(os_fake_helper_waits());
         run_helper(count_ticks);
         assert_int_equal(warm_bytes(), 0);
@@ -360,20 +367,47 @@ static void a_helper_that_cannot_be_started_is_tried_again_and_harmless(void **s
 {
     (void)state;
     os_fake_refuse(OS_HELPER, 1);
-    give(heap, take(heap, pages_of_mib(40)));
+    free_span(take(heap, pages_of_mib(40)));
     assert_false(os_fake_helper_waits());
     assert_int_equal(warm_bytes(), MIB(40));
-    give(heap, take(heap, pages_of_mib(1)));
+    for (int i = 0; i < 4 && !os_fake_helper_waits(); i++)
+        free_span(take(heap, pages_of_mib(1)));
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
+}
+
+static void where_threads_are_refused_for_good_few_tries_are_made(void **state)
+{
+    (void)state;
+    os_fake_refuse_all(OS_HELPER);
+    for (int i = 0; i < 1000; i++)
+        free_span(take(heap, pages_of_mib(40)));
+    assert_in_range(os_fake_calls(OS_HELPER), 2, 20);
+    os_fake_refuse(OS_HELPER, 0);
+    for (int i = 0; i < 3000 && !os_fake_helper_waits(); i++)
+        free_span(take(heap, pages_of_mib(40)));
+    assert_true(os_fake_helper_waits()); /* but they never end */
+    run_helper(count_ticks);
+}
+
+static void no_helper_is_started_from_within_libc(void **state)
+{
+    (void)state;
+    os_fake_libc(true);
+    free_span(take(heap, pages_of_mib(40)));
+    assert_int_equal(os_fake_calls(OS_HELPER), 0);
+    os_fake_libc(false);
+    scavenger_start_if_wanted(&world); /* the next call will do */
+    assert_true(os_fake_helper_waits());
+    run_helper(count_ticks);
 }
 
 static void without_the_option_nothing_happens_in_the_background(void **state)
 {
     (void)state;
     options.scavenge = 0;
-    give(heap, take(heap, pages_of_mib(100)));
+    free_span(take(heap, pages_of_mib(100)));
     assert_int_equal(os_fake_calls(OS_HELPER), 0);
     assert_int_equal(scavenger_give_all(), MIB(100)); /* on demand it still does */
 }
@@ -381,12 +415,12 @@ static void without_the_option_nothing_happens_in_the_background(void **state)
 static void in_a_forked_child_a_helper_of_its_own_is_started(void **state)
 {
     (void)state;
-    give(heap, take(heap, pages_of_mib(40)));
+    free_span(take(heap, pages_of_mib(40)));
     assert_true(os_fake_helper_waits());
     /* The child has the parent's memory, but not its helper. */
     scavenger_fork_child();
-    assert_false(os_fake_helper_waits());
-    give(heap, take(heap, pages_of_mib(40)));
+    os_fake_helper_lose();
+    free_span(take(heap, pages_of_mib(40)));
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), 0);
@@ -395,7 +429,7 @@ static void in_a_forked_child_a_helper_of_its_own_is_started(void **state)
 static void a_refused_discard_does_not_keep_the_helper_for_ever(void **state)
 {
     (void)state;
-    give(heap, take(heap, pages_of_mib(40)));
+    free_span(take(heap, pages_of_mib(40)));
     os_fake_refuse_all(OS_DISCARD);
     run_helper(count_ticks);
     assert_int_equal(warm_bytes(), MIB(40));
@@ -425,6 +459,8 @@ int main(void)
         scavenger_test(without_a_delay_it_starts_at_once),
         scavenger_test(the_helper_starts_again_for_the_next_surplus),
         scavenger_test(a_helper_that_cannot_be_started_is_tried_again_and_harmless),
+        scavenger_test(where_threads_are_refused_for_good_few_tries_are_made),
+        scavenger_test(no_helper_is_started_from_within_libc),
         scavenger_test(without_the_option_nothing_happens_in_the_background),
         scavenger_test(in_a_forked_child_a_helper_of_its_own_is_started),
         scavenger_test(a_refused_discard_does_not_keep_the_helper_for_ever),
