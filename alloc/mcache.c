@@ -5,6 +5,7 @@
 
 #include "alloc/meta.h"
 #include "alloc/options.h"
+#include "alloc/report.h"
 #include "alloc/transfer.h"
 
 /* The one cell of all empty stacks (M1, M2). */
@@ -115,9 +116,17 @@ static void free_array(struct mcache *c, unsigned code)
     c->bin[code] = (struct mcache_bin){ NO_STACK, .magic = class_magic[code] };
 }
 
+/* The same, where no caller is left to whom a block that was free twice could be named. */
+static void give_quietly(struct mcache *c, unsigned code, size_t n, bool transfer)
+{
+    uintptr_t bad = give_oldest(c, code, n, transfer);
+    if (unlikely(bad != 0))
+        report_misuse("free", (void *)bad, "double free");
+}
+
 static void empty_stack(struct mcache *c, unsigned code)
 {
-    give_oldest(c, code, stack_depth(c, code), false);
+    give_quietly(c, code, stack_depth(c, code), false);
     free_array(c, code);
 }
 
@@ -162,7 +171,7 @@ static void halve(struct mcache *c, unsigned code)
     if (half * (size_t)size_classes[code].size < STACK_FLOOR && !sizeclass_is_run(code))
         return;
     if (stack_depth(c, code) > half)
-        give_oldest(c, code, stack_depth(c, code) - half, true);
+        give_quietly(c, code, stack_depth(c, code) - half, true);
     if (half == 0)
         free_array(c, code);
     else

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alloc/os.h"
+#include "alloc/report.h"
 #include "alloc/transfer.h"
 
 /* Empty spans are kept for reuse: of a class and shard up to this size, of all together up to the
@@ -370,12 +371,20 @@ static struct span *take_empty_locked(struct mcentral *c)
     return drop;
 }
 
+/* A block that was free twice has lost whoever freed it. */
+static void give_drained(unsigned code, uintptr_t *blocks)
+{
+    uintptr_t bad = mcentral_give(code, blocks, transfer_size(code));
+    if (unlikely(bad != 0))
+        report_misuse("free", (void *)bad, "double free");
+}
+
 static void drain_transfers(void)
 {
     uintptr_t blocks[TRANSFER_BATCH];
     for (unsigned code = CLASS_SMALL_FIRST; code <= CLASS_SMALL_LAST; code++)
         while (transfer_drain(code, blocks))
-            mcentral_give(code, blocks, transfer_size(code));
+            give_drained(code, blocks);
 }
 
 void mcentral_drop_kept(void)

@@ -11,7 +11,7 @@
 #include "alloc/lock.h"
 #include "alloc/sizeclass.h"
 
-#define TRANSFER_BYTES MIB(8)
+#define TRANSFER_BYTES MIB(4)
 #define TRANSFER_BATCH 256 /* blocks of a batch, at most */
 
 GREY_HIDDEN void transfer_init(void);
