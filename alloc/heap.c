@@ -332,7 +332,7 @@ void heap_free_slow(void *p, const char *call)
     uintptr_t bad = free_block((uintptr_t)p, &b);
     if (unlikely(bad != 0))
         report_misuse(call, (void *)bad, free_twice);
-    /* free() jumps here, so this is who called it. */
+    /* free() jumps here, so this is who called it, but for calls from this file. */
     scavenger_start_if_wanted(__builtin_return_address(0));
 }
 
@@ -457,9 +457,9 @@ void *heap_realloc(void *p, size_t size, const char *call)
     /* A block that loses less than half stays: copying costs more than the room is worth. */
     if (size <= b.size && size >= b.size / 2)
         return p;
-    if (b.code > CLASS_SMALL_LAST && resize_in_place(b.span, size))
-        return p;
-    return realloc_move(p, &b, size, call);
+    void *moved = b.code > CLASS_SMALL_LAST && resize_in_place(b.span, size) ? p : realloc_move(p, &b, size, call);
+    scavenger_start_if_wanted(NULL);
+    return moved;
 }
 
 /* ---- raw, for memcheck ---- */

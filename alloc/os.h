@@ -20,15 +20,15 @@ GREY_HIDDEN void os_futex_wait(struct atomic32 *word, uint32_t expected);
 GREY_HIDDEN void os_futex_wait_ns(struct atomic32 *word, uint32_t expected, uint64_t ns);
 GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
 
-/* Runs fn on a thread of its own: all signals blocked but libc's own, a small stack, the name given,
-   detached. False when refused. Allocates, and waits for libc's locks: see os_is_libc(). */
+/* Runs fn on a thread of its own: all signals blocked but libc's own while fn runs, a small stack, the name given,
+   detached. False when refused. Allocates, and waits for libc's locks: see os_is_loader(). */
 GREY_HIDDEN bool os_helper_start(void (*fn)(void), const char *name);
 
-/* Is this code libc's or the loader's? libc frees dynamic TLS while it holds a lock that starting a
-   thread needs, so a call of free() from there must not start one. True for everything before
-   os_learn_libc(), which a constructor calls. */
-GREY_HIDDEN bool os_is_libc(const void *code);
-GREY_HIDDEN void os_learn_libc(void);
+/* Is this code the dynamic loader's? It frees a thread's dynamic TLS under a lock of libc's that
+   starting a thread needs, so a call of free() from there must not start one. True for everything
+   before os_learn_loader(), which a constructor calls. */
+GREY_HIDDEN bool os_is_loader(const void *code);
+GREY_HIDDEN void os_learn_loader(void);
 
 /* Process. */
 GREY_HIDDEN bool os_secure(void);      /* set-uid or the like: the environment is not trusted */

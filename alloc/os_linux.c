@@ -141,92 +141,84 @@ void os_futex_wake(struct atomic32 *word, int count)
 
 #define HELPER_STACK KIB(256)
 
-struct helper {
+static struct {
     void (*fn)(void);
     const char *name;
-};
+    sigset_t mask; /* the creator's */
+} helper;
 
-static void *helper_main(void *argument)
+static void *helper_main(void *unused)
 {
-    struct helper *helper = argument;
-    call6(SYS_prctl, PR_SET_NAME, (long)helper->name, 0, 0, 0, 0);
-    helper->fn();
-    return NULL;
+    call6(SYS_prctl, PR_SET_NAME, (long)helper.name, 0, 0, 0, 0);
+    sigset_t mask = helper.mask; /* once fn is over, another helper may be started */
+    helper.fn();
+    /* If all others have ended, libc ends the process here, with the program's exit handlers. */
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
+    return unused;
+}
+
+static bool create(size_t stack_bytes)
+{
+    pthread_t t;
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    bool ok = (stack_bytes == 0 || pthread_attr_setstacksize(&attr, stack_bytes) == 0)
+              && pthread_create(&t, &attr, helper_main, NULL) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
 }
 
 /* A thread of libc's and not a bare clone(): libc must know it to change its credentials with the
    others' (setuid), and it must have thread-local storage of its own. */
 bool os_helper_start(void (*fn)(void), const char *name)
 {
-    static struct helper helper; /* the caller sees to it that there is one at a time */
-    helper = (struct helper){ fn, name };
-    pthread_t t;
-    pthread_attr_t attr;
-    sigset_t all, before;
+    sigset_t all;
     int kept = errno;
-    if (pthread_attr_init(&attr) != 0)
-        return false;
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, HELPER_STACK);
+    helper.fn = fn;
+    helper.name = name;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    bool started = pthread_create(&t, &attr, helper_main, &helper) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
+    pthread_sigmask(SIG_SETMASK, &all, &helper.mask);
+    /* libc takes the program's thread-local storage from the stack, which may then be too small. */
+    bool started = create(HELPER_STACK) || create(0);
+    pthread_sigmask(SIG_SETMASK, &helper.mask, NULL);
     errno = kept;
     return started;
 }
 
-static struct {
-    uintptr_t start, end;
-} libc_code[4]; /* libc, the loader, and libpthread where it is apart */
-static struct atomicw libc_count; /* [atomic] of ranges; 0: not learned yet */
+/* [atomic] start and end of the loader's code; end is 0 until learned, 1 when there is none. */
+static struct atomicw loader_start, loader_end;
 
-static bool is_libc_name(const char *path)
+static int find_loader(struct dl_phdr_info *info, size_t size, void *unused)
 {
-    static const char *const stems[] = { "libc.so", "libc-2", "libpthread", "ld-", "ld64", "libc.musl" };
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-    for (size_t i = 0; i < COUNT(stems); i++)
-        if (strncmp(name, stems[i], strlen(stems[i])) == 0)
-            return true;
-    return false;
-}
-
-static int note_libc(struct dl_phdr_info *info, size_t size, void *count)
-{
-    size_t *n = count;
+    const char *path = info->dlpi_name == NULL ? "" : info->dlpi_name, *slash = strrchr(path, '/');
     (void)size;
-    if (info->dlpi_name == NULL || !is_libc_name(info->dlpi_name) || *n == COUNT(libc_code))
+    (void)unused;
+    if (strncmp(slash == NULL ? path : slash + 1, "ld", 2) != 0)
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
-        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr, end = start + info->dlpi_phdr[i].p_memsz;
+        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
         if (info->dlpi_phdr[i].p_type != PT_LOAD || (info->dlpi_phdr[i].p_flags & PF_X) == 0)
             continue;
-        libc_code[*n].start = start;
-        libc_code[*n].end = end;
-        ++*n;
-        break;
+        aw_store_relaxed(&loader_start, start);
+        /* release: pairs with the acquire in os_is_loader(). */
+        aw_store_release(&loader_end, start + info->dlpi_phdr[i].p_memsz);
+        return 1;
     }
     return 0;
 }
 
-void os_learn_libc(void)
+void os_learn_loader(void)
 {
-    size_t n = 0;
-    dl_iterate_phdr(note_libc, &n);
-    /* release: pairs with the acquire in os_is_libc(). One more: a static program has no ranges. */
-    aw_store_release(&libc_count, n + 1);
+    if (dl_iterate_phdr(find_loader, NULL) == 0)
+        aw_store_release(&loader_end, 1);
 }
 
-bool os_is_libc(const void *code)
+bool os_is_loader(const void *code)
 {
-    size_t n = aw_load_acquire(&libc_count);
-    if (n == 0)
-        return true;
-    for (size_t i = 0; i < n - 1; i++)
-        if ((uintptr_t)code >= libc_code[i].start && (uintptr_t)code < libc_code[i].end)
-            return true;
-    return false;
+    uintptr_t end = aw_load_acquire(&loader_end), at = (uintptr_t)code;
+    return end == 0 || (at >= aw_load_relaxed(&loader_start) && at < end);
 }
 
 /* ---- the process ---- */
@@ -238,7 +230,7 @@ bool os_secure(void)
 
 uint64_t os_random(void)
 {
-    uint64_t r = 0x9e3779b97f4a7c15u ^ (uintptr_t)&libc_code; /* without AT_RANDOM: what ASLR gives */
+    uint64_t r = 0x9e3779b97f4a7c15u ^ (uintptr_t)&helper; /* without AT_RANDOM: what ASLR gives */
     const void *bytes = (const void *)getauxval(AT_RANDOM);
     if (bytes != NULL)
         memcpy(&r, (const char *)bytes + 8, sizeof r);

@@ -18,7 +18,7 @@ static struct {
     struct atomic32 running; /* [atomic] 1 from the decision to start a helper until it ends */
     struct atomic32 refused; /* [atomic] starts refused in a row */
     struct atomic32 skipped; /* [atomic] starts not tried since */
-    struct atomic32 never;   /* nobody wakes it: the helper sleeps on it */
+    struct atomic32 alone;   /* [atomic] 1 when no program thread has a cache; the helper sleeps on it */
     struct atomicw purged;   /* [atomic] bytes */
 } scavenger = { .lock = LOCK_INIT(RANK_SCAVENGER) };
 
@@ -97,13 +97,29 @@ static size_t warm_bytes(void)
     return pages_bytes(mheap_stats_read(&heap_pages).warm);
 }
 
+static bool is_alone(void)
+{
+    return a32_load_relaxed(&scavenger.alone) != 0; /* relaxed: a hint, looked at every tick */
+}
+
+void scavenger_note_threads(bool any)
+{
+    if (is_alone() == !any)
+        return;
+    a32_store_relaxed(&scavenger.alone, !any); /* relaxed: see is_alone() */
+    if (!any)
+        os_futex_wake(&scavenger.alone, 1);
+}
+
 /* Until nothing was given and nothing freed for a while. Returns what is still warm. */
 static size_t work(void)
 {
     uint64_t delay = (options.scavenge_delay + TICK_MS - 1) / TICK_MS;
     size_t warm = warm_bytes();
     for (uint64_t idle = 0; idle < IDLE_TICKS + delay; idle++) {
-        os_futex_wait_ns(&scavenger.never, 0, TICK_MS * UINT64_C(1000000));
+        os_futex_wait_ns(&scavenger.alone, 0, TICK_MS * UINT64_C(1000000));
+        if (is_alone())
+            break;
         uint64_t now = tick();
         size_t before = warm, most = warm / 16 > BYTES_PER_TICK ? warm / 16 : BYTES_PER_TICK;
         if (now % EMPTY_TICKS == 0 && drop_idle() > 0)
@@ -125,7 +141,7 @@ static void helper(void)
         /* release: pairs with the acquire of the next start; our last writes are seen by it. */
         a32_store_release(&scavenger.running, 0);
         /* What was freed before that store found a helper running and asked for none. */
-    } while (warm_bytes() > left + SCAVENGE_START && a32_cas_acquire(&scavenger.running, 0, 1));
+    } while (!is_alone() && warm_bytes() > left + SCAVENGE_START && a32_cas_acquire(&scavenger.running, 0, 1));
 }
 
 /* The page heap has more than SCAVENGE_START warm. Called under any of our locks but the page heap's. */
@@ -145,7 +161,7 @@ static bool worth_trying(void)
 
 void scavenger_start(const void *caller)
 {
-    if (os_is_libc(caller))
+    if (os_is_loader(caller) || is_alone())
         return; /* the next call will do */
     a32_store_relaxed(&scavenger_wanted, 0);
     if (!worth_trying() || !a32_cas_acquire(&scavenger.running, 0, 1))

@@ -8,7 +8,8 @@
    whole.
 
    The page heap only notes that a helper is wanted; the slow path of malloc or free starts it
-   when it is done, holding no lock, and unless libc itself called (os_is_libc()). */
+   when it is done, holding no lock, and unless the loader called (os_is_loader()). When the last
+   thread that has a cache ends, the helper ends, too: libc ends the process with its last thread. */
 #ifndef ALLOC_SCAVENGER_H
 #define ALLOC_SCAVENGER_H
 
@@ -27,6 +28,9 @@ GREY_INLINE void scavenger_start_if_wanted(const void *caller)
     if (unlikely(a32_load_relaxed(&scavenger_wanted) != 0)) /* relaxed: a hint */
         scavenger_start(caller);
 }
+
+/* Are there threads with caches? */
+GREY_HIDDEN void scavenger_note_threads(bool any);
 
 /* Gives everything back now, on the calling thread. Bytes given back. */
 GREY_HIDDEN size_t scavenger_give_all(void);

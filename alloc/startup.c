@@ -57,7 +57,7 @@ __attribute__((constructor)) static void startup(int argc, char **argv, char **e
     (void)argv;
     if (!copies_start())
         return;
-    os_learn_libc();
+    os_learn_loader();
     options_read(environ != NULL ? environ : environment);
     heap_init();
     /* Fails only without memory; then a fork amid other threads' allocations is not safe. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "alloc/meta.h"
+#include "alloc/scavenger.h"
 
 /* A cache is given back in the second round of a thread's destructors in which it exists: in the
    first, other keys' destructors are still to run, and a later one might be the last that POSIX
@@ -82,6 +83,12 @@ static void unlist_locked(struct mcache *c)
     threads.load[c->shard]--;
 }
 
+/* Whether threads other than dying ones have caches, for the scavenger. */
+static void note_threads_locked(void)
+{
+    scavenger_note_threads(threads.count > (threads.shared != NULL));
+}
+
 struct mcache *thread_cache(void)
 {
     if (likely(state == THREAD_LIVE))
@@ -91,6 +98,7 @@ struct mcache *thread_cache(void)
         return NULL;
     lock_take(&threads.lock);
     struct mcache *c = make_cache_locked();
+    note_threads_locked();
     lock_drop(&threads.lock);
     if (c == NULL)
         return NULL;
@@ -112,8 +120,12 @@ static void thread_exit(void *cache)
     mcache_flush(c);
     lock_take(&threads.lock);
     unlist_locked(c);
+    note_threads_locked();
     lock_drop(&threads.lock);
     fixalloc_give(&cache_records, c);
+    /* What it held may be the surplus, and no call of the program may follow. No lock of libc's is
+       held in a destructor. */
+    scavenger_start_if_wanted(NULL);
 }
 
 struct mcache *thread_share(void)

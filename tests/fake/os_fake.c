@@ -25,7 +25,7 @@ static struct {
     enum os_fake_memory memory;
     enum os_fake_placement placement;
     size_t page_size;
-    bool secure, libc;
+    bool secure, loader;
     uint64_t now;
     size_t limit;
     size_t calls[OS_OP_COUNT], refusals[OS_OP_COUNT], refuse[OS_OP_COUNT];
@@ -64,7 +64,7 @@ void os_fake_reset(void)
     fake.memory = OS_REAL;
     fake.placement = OS_FOLLOW;
     fake.page_size = 4096;
-    fake.secure = fake.libc = false;
+    fake.secure = fake.loader = false;
     fake.now = 1000000000;
     fake.limit = SIZE_MAX;
     fake.log_count = 0;
@@ -103,9 +103,9 @@ void os_fake_place_next(uintptr_t address)
     fake.place_next = address;
 }
 
-void os_fake_libc(bool is_libc)
+void os_fake_loader(bool is_loader)
 {
-    fake.libc = is_libc;
+    fake.loader = is_loader;
 }
 
 void os_fake_limit(size_t bytes)
@@ -439,13 +439,13 @@ bool os_helper_start(void (*fn)(void), const char *name)
     return true;
 }
 
-bool os_is_libc(const void *code)
+bool os_is_loader(const void *code)
 {
     (void)code;
-    return fake.libc;
+    return fake.loader;
 }
 
-void os_learn_libc(void)
+void os_learn_loader(void)
 {
 }
 

@@ -43,8 +43,8 @@ void os_fake_reset(void);
 void os_fake_memory(enum os_fake_memory memory, enum os_fake_placement placement);
 void os_fake_page_size(size_t bytes);
 void os_fake_secure(bool secure);
-/* Whether callers pass for libc. */
-void os_fake_libc(bool is_libc);
+/* Whether callers pass for the loader. */
+void os_fake_loader(bool is_loader);
 
 /* A terabyte of invented addresses that nobody had before. */
 uintptr_t os_fake_fresh_hint(void);

@@ -391,13 +391,13 @@ static void where_threads_are_refused_for_good_few_tries_are_made(void **state)
     run_helper(count_ticks);
 }
 
-static void no_helper_is_started_from_within_libc(void **state)
+static void no_helper_is_started_from_within_the_loader(void **state)
 {
     (void)state;
-    os_fake_libc(true);
+    os_fake_loader(true);
     free_span(take(heap, pages_of_mib(40)));
     assert_int_equal(os_fake_calls(OS_HELPER), 0);
-    os_fake_libc(false);
+    os_fake_loader(false);
     scavenger_start_if_wanted(&world); /* the next call will do */
     assert_true(os_fake_helper_waits());
     run_helper(count_ticks);
@@ -460,7 +460,7 @@ int main(void)
         scavenger_test(the_helper_starts_again_for_the_next_surplus),
         scavenger_test(a_helper_that_cannot_be_started_is_tried_again_and_harmless),
         scavenger_test(where_threads_are_refused_for_good_few_tries_are_made),
-        scavenger_test(no_helper_is_started_from_within_libc),
+        scavenger_test(no_helper_is_started_from_within_the_loader),
         scavenger_test(without_the_option_nothing_happens_in_the_background),
         scavenger_test(in_a_forked_child_a_helper_of_its_own_is_started),
         scavenger_test(a_refused_discard_does_not_keep_the_helper_for_ever),

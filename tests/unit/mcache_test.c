@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -10,6 +11,7 @@
 #include "alloc/heap.h"
 #include "alloc/mcache.h"
 #include "alloc/options.h"
+#include "tests/unit/capture.h"
 #include "tests/unit/walk.h"
 
 static struct mcache cache;
@@ -259,7 +261,16 @@ static void a_block_that_is_in_a_stack_twice_is_named_by_the_flush_of_pages(void
     uintptr_t block = take(code);
     give(code, block);
     assert_true(mcache_push(&cache.bin[code], block) || mcache_overflow(&cache, code, block) == block);
-    /* The flush, in teardown, gives it back once. */
+    /* The flush gives it back once, and says so. */
+    struct capture said;
+    options.on_error = ON_ERROR_IGNORE;
+    capture_begin(&said);
+    mcache_flush(&cache);
+    const char *text = capture_end(&said);
+    options.on_error = ON_ERROR_ABORT;
+    char wanted[80];
+    snprintf(wanted, sizeof wanted, "greyspan: free(%p): double free\n", (void *)block);
+    assert_string_equal(text, wanted);
 }
 
 #define mcache_test(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

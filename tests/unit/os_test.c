@@ -209,16 +209,16 @@ static void the_helper_can_be_started_again_when_it_has_ended(void **state)
     }
 }
 
-static void code_of_libc_is_told_from_other_code(void **state)
+static void code_of_the_loader_is_told_from_other_code(void **state)
 {
     (void)state;
-    os_learn_libc();
-    void *in_libc = dlsym(RTLD_DEFAULT, "gnu_get_libc_version");
-    assert_non_null(in_libc);
-    assert_true(os_is_libc(in_libc));
-    assert_false(os_is_libc((const void *)(uintptr_t)code_of_libc_is_told_from_other_code));
-    assert_false(os_is_libc(state));
-    assert_false(os_is_libc(NULL));
+    os_learn_loader();
+    void *in_loader = dlsym(RTLD_DEFAULT, "__tls_get_addr");
+    assert_non_null(in_loader);
+    assert_true(os_is_loader(in_loader));
+    assert_false(os_is_loader((const void *)(uintptr_t)code_of_the_loader_is_told_from_other_code));
+    assert_false(os_is_loader(state));
+    assert_false(os_is_loader(NULL));
 }
 
 /* ---- process ---- */
@@ -285,7 +285,7 @@ int main(void)
         cmocka_unit_test(a_wait_ends_with_its_time),
         cmocka_unit_test(the_helper_has_a_name_and_takes_no_signals),
         cmocka_unit_test(the_helper_can_be_started_again_when_it_has_ended),
-        cmocka_unit_test(code_of_libc_is_told_from_other_code),
+        cmocka_unit_test(code_of_the_loader_is_told_from_other_code),
         cmocka_unit_test(this_test_is_not_set_uid),
         cmocka_unit_test(the_random_number_is_the_same_for_the_process),
         cmocka_unit_test(all_is_written_even_if_the_pipe_is_narrow),
