@@ -53,15 +53,31 @@ static unsigned next_bin(const struct bins *bins, unsigned b)
     return BIN_COUNT;
 }
 
-/* The shortest run that holds n pages, nearly: bins above 128 pages are not sorted within. */
+/* How many runs of one bin are compared: bins above 128 pages hold different lengths. */
+#define BIN_LOOKS 64
+
+/* Of the bin's first runs that hold n pages the shortest, of equal ones the lowest; NULL if none. */
+static struct span *best_in_bin(const struct bins *bins, unsigned b, size_t n)
+{
+    struct span *best = NULL, *run = bins->run[b];
+    if (b < EXACT_BINS)
+        return run; /* all the same; the newest is the warmest */
+    for (unsigned i = 0; run != NULL && (i < BIN_LOOKS || best == NULL); run = run->next, i++)
+        if (run->pages >= n
+            && (best == NULL || run->pages < best->pages || (run->pages == best->pages && run->base < best->base)))
+            best = run;
+    return best;
+}
+
+/* The shortest run that holds n pages, nearly. */
 static struct span *best_fit(const struct bins *bins, size_t n)
 {
     unsigned b = bin_of(n);
-    for (struct span *run = bins->run[b]; run != NULL; run = run->next)
-        if (run->pages >= n)
-            return run;
+    struct span *run = best_in_bin(bins, b, n);
+    if (run != NULL)
+        return run;
     b = next_bin(bins, b + 1);
-    return b < BIN_COUNT ? bins->run[b] : NULL;
+    return b < BIN_COUNT ? best_in_bin(bins, b, n) : NULL;
 }
 
 /* ---- runs ---- */
