@@ -45,6 +45,13 @@ void heap_init(void)
         cpu_relax(); /* a few microseconds, once */
 }
 
+void heap_start_main(void)
+{
+    heap_init();
+    if (!memcheck_on)
+        (void)thread_cache();
+}
+
 /* ---- which block is it ---- */
 
 /* What a pointer turned out to be. */

@@ -83,6 +83,9 @@ GREY_HIDDEN size_t heap_trim(void);
 /* Idempotent; the first allocation calls it. */
 GREY_HIDDEN void heap_init(void);
 
+/* At the start of the program's main thread: it counts as a user of the heap from now on. */
+GREY_HIDDEN void heap_start_main(void);
+
 GREY_HIDDEN void heap_fork_prepare(void);
 GREY_HIDDEN void heap_fork_parent(void);
 GREY_HIDDEN void heap_fork_child(void);

@@ -20,7 +20,7 @@ GREY_HIDDEN void os_futex_wait(struct atomic32 *word, uint32_t expected);
 GREY_HIDDEN void os_futex_wait_ns(struct atomic32 *word, uint32_t expected, uint64_t ns);
 GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
 
-/* Runs fn on a thread of its own: all signals blocked but libc's own while fn runs, a small stack, the name given,
+/* Runs fn on a thread of its own: all signals blocked but libc's own, a small stack, the name given,
    detached. False when refused. Allocates, and waits for libc's locks: see os_is_loader(). */
 GREY_HIDDEN bool os_helper_start(void (*fn)(void), const char *name);
 

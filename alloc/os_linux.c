@@ -144,16 +144,12 @@ void os_futex_wake(struct atomic32 *word, int count)
 static struct {
     void (*fn)(void);
     const char *name;
-    sigset_t mask; /* the creator's */
 } helper;
 
 static void *helper_main(void *unused)
 {
     call6(SYS_prctl, PR_SET_NAME, (long)helper.name, 0, 0, 0, 0);
-    sigset_t mask = helper.mask; /* once fn is over, another helper may be started */
     helper.fn();
-    /* If all others have ended, libc ends the process here, with the program's exit handlers. */
-    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return unused;
 }
 
@@ -174,28 +170,27 @@ static bool create(size_t stack_bytes)
    others' (setuid), and it must have thread-local storage of its own. */
 bool os_helper_start(void (*fn)(void), const char *name)
 {
-    sigset_t all;
+    sigset_t all, before;
     int kept = errno;
     helper.fn = fn;
     helper.name = name;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &helper.mask);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     /* libc takes the program's thread-local storage from the stack, which may then be too small. */
     bool started = create(HELPER_STACK) || create(0);
-    pthread_sigmask(SIG_SETMASK, &helper.mask, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = kept;
     return started;
 }
 
-/* [atomic] start and end of the loader's code; end is 0 until learned, 1 when there is none. */
+/* [atomic] start and end of the loader's code; end is 0 until learned, both are 1 when there is none. */
 static struct atomicw loader_start, loader_end;
 
 static int find_loader(struct dl_phdr_info *info, size_t size, void *unused)
 {
-    const char *path = info->dlpi_name == NULL ? "" : info->dlpi_name, *slash = strrchr(path, '/');
     (void)size;
     (void)unused;
-    if (strncmp(slash == NULL ? path : slash + 1, "ld", 2) != 0)
+    if (info->dlpi_addr == 0 || info->dlpi_addr != getauxval(AT_BASE))
         return 0;
     for (unsigned i = 0; i < info->dlpi_phnum; i++) {
         uintptr_t start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
@@ -211,8 +206,10 @@ static int find_loader(struct dl_phdr_info *info, size_t size, void *unused)
 
 void os_learn_loader(void)
 {
-    if (dl_iterate_phdr(find_loader, NULL) == 0)
-        aw_store_release(&loader_end, 1);
+    if (dl_iterate_phdr(find_loader, NULL) != 0)
+        return;
+    aw_store_relaxed(&loader_start, 1);
+    aw_store_release(&loader_end, 1);
 }
 
 bool os_is_loader(const void *code)

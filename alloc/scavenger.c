@@ -135,13 +135,14 @@ static size_t work(void)
 
 static void helper(void)
 {
-    size_t left;
+    size_t left, warm;
     do {
         left = work();
         /* release: pairs with the acquire of the next start; our last writes are seen by it. */
         a32_store_release(&scavenger.running, 0);
         /* What was freed before that store found a helper running and asked for none. */
-    } while (!is_alone() && warm_bytes() > left + SCAVENGE_START && a32_cas_acquire(&scavenger.running, 0, 1));
+        warm = warm_bytes();
+    } while (!is_alone() && warm > left && warm > SCAVENGE_START && a32_cas_acquire(&scavenger.running, 0, 1));
 }
 
 /* The page heap has more than SCAVENGE_START warm. Called under any of our locks but the page heap's. */
@@ -185,5 +186,6 @@ void scavenger_fork_child(void)
 {
     /* relaxed: the child has one thread */
     a32_store_relaxed(&scavenger.running, 0);
+    a32_store_relaxed(&scavenger.alone, 0);
     a32_store_relaxed(&scavenger_wanted, 0);
 }

@@ -59,7 +59,7 @@ __attribute__((constructor)) static void startup(int argc, char **argv, char **e
         return;
     os_learn_loader();
     options_read(environ != NULL ? environ : environment);
-    heap_init();
+    heap_start_main();
     /* Fails only without memory; then a fork amid other threads' allocations is not safe. */
     (void)pthread_atfork(heap_fork_prepare, heap_fork_parent, child_after_fork);
     if (options.stats)
