@@ -6,6 +6,7 @@
 #include "alloc/meta.h"
 #include "alloc/options.h"
 #include "alloc/report.h"
+#include "alloc/scavenger.h"
 #include "alloc/transfer.h"
 
 /* The one cell of all empty stacks (M1, M2). */
@@ -130,9 +131,9 @@ static void empty_stack(struct mcache *c, unsigned code)
     free_array(c, code);
 }
 
-void mcache_flush(struct mcache *c)
+static void flush_classes(struct mcache *c, unsigned last)
 {
-    for (unsigned code = CLASS_SMALL_FIRST; code < CLASS_COUNT; code++) {
+    for (unsigned code = CLASS_SMALL_FIRST; code <= last; code++) {
         if (c->bin[code].capacity != 0)
             empty_stack(c, code);
         if (code <= CLASS_SMALL_LAST && c->cached[code] != NULL) {
@@ -140,6 +141,11 @@ void mcache_flush(struct mcache *c)
             c->cached[code] = NULL;
         }
     }
+}
+
+void mcache_flush(struct mcache *c)
+{
+    flush_classes(c, CLASS_RUN_LAST);
 }
 
 /* Its owner may be pushing, or exchanging the array, just now: what is impossible is left out. */
@@ -158,6 +164,9 @@ GREY_RACY size_t mcache_bytes(const struct mcache *c, size_t blocks[CLASS_COUNT]
 }
 
 /* ---- growing ---- */
+
+/* Overflows between two flushes while the scavenger is at work: between them stacks stay short. */
+#define FLUSH_EVERY 8
 
 /* What a stack may hold although others have used up the budget. */
 #define STACK_FLOOR KIB(16)
@@ -287,5 +296,9 @@ uintptr_t mcache_overflow(struct mcache *c, unsigned code, uintptr_t block)
     }
     bad = give_oldest(c, code, c->bin[code].capacity / 2u + 1, true);
     mcache_push(&c->bin[code], block);
+    /* Memory is being given back: small blocks that a thread keeps of a burst, scattered over the
+       burst's pages, would pin them when the thread falls idle. */
+    if (unlikely(scavenger_is_running()) && !sizeclass_is_run(code) && ++c->overflows % FLUSH_EVERY == 0)
+        flush_classes(c, CLASS_SMALL_LAST);
     return bad;
 }

@@ -31,6 +31,7 @@ struct mcache {
     uint16_t shard;                         /* [const] */
     uint16_t exit_rounds;                   /* [owner] see thread.c */
     uint16_t victim;                        /* [owner] where the last eviction stopped */
+    uint16_t overflows;                     /* [owner] while the scavenger was at work */
     size_t granted;                         /* [owner] sum of capacity * block size */
     struct span *cached[CLASS_SMALL_LAST + 1]; /* [owner] the span a refill takes from */
     struct mcache *next, *prev;             /* [lock:threads] */

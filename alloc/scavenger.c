@@ -97,6 +97,11 @@ static size_t warm_bytes(void)
     return pages_bytes(mheap_stats_read(&heap_pages).warm);
 }
 
+bool scavenger_is_running(void)
+{
+    return a32_load_relaxed(&scavenger.running) != 0; /* relaxed: a hint */
+}
+
 static bool is_alone(void)
 {
     return a32_load_relaxed(&scavenger.alone) != 0; /* relaxed: a hint, looked at every tick */

@@ -29,6 +29,8 @@ GREY_INLINE void scavenger_start_if_wanted(const void *caller)
         scavenger_start(caller);
 }
 
+GREY_HIDDEN bool scavenger_is_running(void);
+
 /* Are there threads with caches? */
 GREY_HIDDEN void scavenger_note_threads(bool any);
 
