@@ -343,21 +343,12 @@ void heap_free_slow(void *p, const char *call)
     scavenger_start_if_wanted(__builtin_return_address(0));
 }
 
-/* The size of a small or run block that starts at p and is not free, by the same steps as in
-   heap_free(); 0 for anything else, also for blocks that need a closer look. */
+/* The size of a block of a class that starts at p and is not free; 0 for anything else, also for
+   blocks that need a closer look. */
 static inline size_t quick_size(uintptr_t p)
 {
-    uintptr_t slot = (p >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
-    if (slot >= WINDOW_SLOTS)
-        return 0;
-    const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
-    if (a == NULL)
-        return 0;
-    uint32_t entry = arena_entry(a, p);
-    uint64_t magic = mcache_bin_at(mcache_self, entry)->magic;
-    if (entry_offset(entry, p) * magic >= magic || *cookie_at(p) == cookie_of(p))
-        return 0;
-    return size_classes[entry_code(entry)].size;
+    const struct mcache_bin *bin = heap_bin_of(p);
+    return bin == NULL ? 0 : size_classes[bin - mcache_self->bin].size;
 }
 
 void heap_free_sized(void *p, size_t size, const char *call)

@@ -51,21 +51,28 @@ GREY_INLINE void *heap_malloc(size_t size, const char *call)
     return heap_malloc_slow(size, call);
 }
 
+/* The calling thread's bin for the block that starts at this address, if it is one of a class, in the
+   window, and not marked free; NULL for anything else. Of mcache_none never a bin: its magic is 0. */
+GREY_INLINE struct mcache_bin *heap_bin_of(uintptr_t block)
+{
+    uintptr_t slot = (block >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
+    if (unlikely(slot >= WINDOW_SLOTS))
+        return NULL;
+    const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
+    if (unlikely(a == NULL))
+        return NULL;
+    uint32_t entry = arena_entry(a, block);
+    struct mcache_bin *bin = mcache_bin_at(mcache_self, entry);
+    bool starts = entry_offset(entry, block) * bin->magic < bin->magic;
+    return likely(starts) && likely(*cookie_at(block) != cookie_of(block)) ? bin : NULL;
+}
+
 /* p may be NULL. errno is kept. */
 GREY_INLINE void heap_free(void *p, const char *call)
 {
-    uintptr_t block = (uintptr_t)p;
-    uintptr_t slot = (block >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first);
-    if (likely(slot < WINDOW_SLOTS)) {
-        const struct arena *a = (const struct arena *)aw_load_acquire(&pagemap_window[slot]);
-        if (likely(a != NULL)) {
-            uint32_t entry = arena_entry(a, block);
-            struct mcache_bin *bin = mcache_bin_at(mcache_self, entry);
-            if (likely(entry_offset(entry, block) * bin->magic < bin->magic)
-                && likely(*cookie_at(block) != cookie_of(block)) && likely(mcache_push(bin, block)))
-                return;
-        }
-    }
+    struct mcache_bin *bin = heap_bin_of((uintptr_t)p);
+    if (likely(bin != NULL) && likely(mcache_push(bin, (uintptr_t)p)))
+        return;
     heap_free_slow(p, call);
 }
 
