@@ -10,6 +10,7 @@ static int atfork_calls;
 
 void *early_block(int i);
 int early_atfork_calls(void);
+void early_use(size_t size);
 
 void *early_block(int i)
 {
@@ -19,6 +20,27 @@ void *early_block(int i)
 int early_atfork_calls(void)
 {
     return atfork_calls;
+}
+
+/* A lock of the library's, which allocates under it and holds it over forks, as glib and others do:
+   had the allocator locked itself first, the two would wait for each other. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+void early_use(size_t size)
+{
+    pthread_mutex_lock(&lock);
+    free(hidep(malloc(hide(size))));
+    pthread_mutex_unlock(&lock);
+}
+
+static void take_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void drop_lock(void)
+{
+    pthread_mutex_unlock(&lock);
 }
 
 /* A handler may allocate: many do, for a log line or a list. */
@@ -50,8 +72,10 @@ __attribute__((constructor(101))) static void begin(void)
         REQUIRE(blocks[i] != NULL, "malloc works in a constructor of priority 101");
         pattern_fill(hidep(blocks[i]), size, i);
     }
-    if (getenv("EARLY_ATFORK") != NULL)
+    if (getenv("EARLY_ATFORK") != NULL) {
         pthread_atfork(in_atfork, in_atfork, in_atfork);
+        pthread_atfork(take_lock, drop_lock, drop_lock);
+    }
 }
 
 __attribute__((destructor(101))) static void end(void)

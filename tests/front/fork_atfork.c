@@ -18,9 +18,22 @@ static void handler(void)
     calls++;
 }
 
+/* Set where a library's lock is held over forks: see early_plugin.c. */
+static void (*use)(size_t size);
+
+static void *user_thread(void *unused)
+{
+    uint64_t random = 5;
+    while (!__atomic_load_n(&fork_stop, __ATOMIC_RELAXED))
+        use(random_size(&random, 22));
+    return unused;
+}
+
 static void forks(void)
 {
-    pthread_t busy[BUSY];
+    pthread_t busy[BUSY], user;
+    if (use != NULL)
+        REQUIRE(pthread_create(&user, NULL, user_thread, NULL) == 0, "a thread starts");
     for (size_t i = 0; i < BUSY; i++)
         REQUIRE(pthread_create(&busy[i], NULL, fork_busy_thread, (void *)(i + 1)) == 0, "a thread starts");
     for (int i = 0; i < ROUNDS; i++) {
@@ -32,6 +45,8 @@ static void forks(void)
     fork_stop = 1;
     for (size_t i = 0; i < BUSY; i++)
         pthread_join(busy[i], NULL);
+    if (use != NULL)
+        pthread_join(user, NULL);
 }
 
 int main(int argc, char **argv)
@@ -41,6 +56,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "early") == 0) {
         int (*early_calls)(void) = (int (*)(void))symbol("early_atfork_calls");
         REQUIRE(early_calls != NULL, "the module is preloaded");
+        use = (void (*)(size_t))symbol("early_use");
         forks();
         CHECK(early_calls() == 2 * ROUNDS, "the early handlers ran (%d)", early_calls());
         return front_result();
