@@ -16,8 +16,9 @@ static bool is_for_fork(const struct lock *l)
     return a32_load_acquire(&l->state) >= FOR_FORK; /* acquire: see lock_fork_take() */
 }
 
-/* The forking thread, and the process it forks: in the child every thread passes, for there is
-   only one. [atomic] set and read by the forking thread; others read anything but their own. */
+/* [atomic] The forking thread, and the process it forks: in the child every thread passes, for there
+   is only one. Who finds a lock held for a fork (acquire) sees what was stored before it was marked
+   so (release, lock_fork_take()); a thread that is not the one reads some other number. */
 static struct atomic32 fork_thread, fork_process;
 
 void lock_fork_begin(void)
@@ -27,11 +28,12 @@ void lock_fork_begin(void)
     while (!a32_cas_acquire(&fork_thread, 0, self))
         if ((other = a32_load_relaxed(&fork_thread)) != 0)
             os_futex_wait(&fork_thread, other);
-    a32_store_relaxed(&fork_process, (uint32_t)os_getpid());
+    a32_store_relaxed(&fork_process, (uint32_t)os_getpid()); /* relaxed: published by lock_fork_take() */
 }
 
 void lock_fork_end(void)
 {
+    /* release: pairs with the acquire of the next lock_fork_begin(). */
     a32_store_release(&fork_thread, 0);
     os_futex_wake(&fork_thread, INT_MAX);
 }

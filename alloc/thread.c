@@ -7,9 +7,9 @@
 #include "alloc/meta.h"
 #include "alloc/scavenger.h"
 
-/* A cache is given back in the second round of a thread's destructors in which it exists: in the
-   first, other keys' destructors are still to run, and a later one might be the last that POSIX
-   grants to a thread that allocates for the first time in a destructor. */
+/* A cache is given back at the second visit of its destructor: at the first, other keys' destructors
+   are still to run and may allocate; waiting for more visits would lose the cache of a thread that
+   allocates for the first time in one of the last rounds, which are few. */
 #define EXIT_ROUNDS 2
 
 enum thread_state {
@@ -44,8 +44,8 @@ struct lock *thread_lock(void)
     return &threads.lock;
 }
 
-/* The shard that fewest caches use, the first of them: a program with few threads spreads its
-   blocks over few shards. */
+/* The shard that fewest caches use, the first of them: a program with few threads keeps its blocks
+   in few shards. */
 static unsigned choose_shard_locked(void)
 {
     unsigned best = 0;
