@@ -76,6 +76,26 @@ GREY_INLINE uintptr_t aw_add_relaxed(struct atomicw *a, uintptr_t n)
     return AO_fetch_and_add(&a->v, n);
 }
 
+GREY_INLINE bool aw_cas_full(struct atomicw *a, uintptr_t old, uintptr_t new)
+{
+    return AO_compare_and_swap_full(&a->v, old, new);
+}
+
+GREY_INLINE void aw_or_relaxed(struct atomicw *a, uintptr_t bits)
+{
+    AO_or(&a->v, bits);
+}
+
+GREY_INLINE void aw_and_relaxed(struct atomicw *a, uintptr_t bits)
+{
+    AO_and(&a->v, bits);
+}
+
+GREY_INLINE uint32_t a32_add_full(struct atomic32 *a, uint32_t n)
+{
+    return AO_int_fetch_and_add_full(&a->v, n);
+}
+
 GREY_INLINE void cpu_relax(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

@@ -12,10 +12,13 @@
 #include "alloc/scavenger.h"
 #include "alloc/thread.h"
 #include "alloc/transfer.h"
+#include "alloc/upcall.h"
 
 /* Where arenas go when the system lets us choose; shifted at random by up to 256 GiB. */
 #define HEAP_HINT        ((uintptr_t)0xc0 << 32)
 #define HEAP_HINT_ARENAS 4096
+
+struct atomicw upcalls;
 
 /* ---- start ---- */
 
@@ -57,7 +60,7 @@ void heap_start_main(void)
 /* What a pointer turned out to be. */
 struct block {
     struct span *span;
-    unsigned code; /* CLASS_NONE: not a live block; why says what is wrong */
+    unsigned code; /* CLASS_NONE: not a live block; why says what is wrong; from CODE_MANAGED on: the collector's */
     size_t size;
     const char *why;
 };
@@ -79,7 +82,7 @@ static const char *explain(uintptr_t p)
         if (a == NULL || page > p)
             break;
         const struct span *s = &a->span[arena_page(page)];
-        if (s->code == CLASS_NONE || s->code == CLASS_MANAGED || p - page >= s->pages * PAGE_BYTES)
+        if (s->code == CLASS_NONE || s->code >= CODE_MANAGED || p - page >= s->pages * PAGE_BYTES)
             continue;
         size_t size = s->code < CLASS_COUNT ? size_classes[s->code].size : 0;
         if (s->state == SPAN_MANUAL)
@@ -115,7 +118,9 @@ static struct block look_up(uintptr_t p)
         return none;
     uint32_t entry = arena_entry(a, p), offset = entry_offset(entry, p);
     unsigned code = entry_code(entry);
-    if (code == CLASS_NONE || code == CLASS_MANAGED) {
+    if (unlikely(code >= CODE_MANAGED))
+        return (struct block){ .code = CODE_MANAGED };
+    if (code == CLASS_NONE) {
         none.why = explain(p);
         return none;
     }
@@ -202,7 +207,7 @@ static uintptr_t try_any(size_t size, bool *zeroed, const char *call)
 }
 
 /* Before giving up: what is kept for speed goes to the page heap, where it may become one piece. */
-static void reclaim(void)
+void heap_reclaim(void)
 {
     /* Pages that the scavenger holds just now are as good as free. */
     lock_take(scavenger_lock());
@@ -218,7 +223,7 @@ static uintptr_t alloc_any(size_t size, bool *zeroed, const char *call)
     uintptr_t block = try_any(size, zeroed, call);
     if (likely(block != 0))
         return block;
-    reclaim();
+    heap_reclaim();
     return try_any(size, zeroed, call);
 }
 
@@ -283,7 +288,7 @@ static uintptr_t alloc_aligned(size_t alignment, size_t size, bool *zeroed, cons
     uintptr_t block = try_aligned(alignment, size, zeroed, call);
     if (likely(block != 0))
         return block;
-    reclaim();
+    heap_reclaim();
     return try_aligned(alignment, size, zeroed, call);
 }
 
@@ -332,6 +337,10 @@ void heap_free_slow(void *p, const char *call)
         return;
     }
     struct block b = look_up((uintptr_t)p);
+    if (unlikely(b.code >= CODE_MANAGED)) {
+        upcall()->free(p, call);
+        return;
+    }
     if (b.code == CLASS_NONE) {
         report_misuse(call, p, b.why);
         return;
@@ -364,6 +373,8 @@ void heap_free_sized(void *p, size_t size, const char *call)
         return;
     }
     struct block b = look_up((uintptr_t)p);
+    if (b.code >= CODE_MANAGED)
+        b.size = upcall()->usable(p, call);
     if (b.code == CLASS_NONE) {
         report_misuse(call, p, b.why);
     } else if (size > b.size) {
@@ -384,6 +395,8 @@ size_t heap_usable(const void *p, const char *call)
     if (unlikely(memcheck_on))
         return memcheck_usable(p, call);
     struct block b = look_up((uintptr_t)p);
+    if (b.code >= CODE_MANAGED)
+        return upcall()->usable(p, call);
     if (b.code == CLASS_NONE)
         report_misuse(call, p, b.why == free_twice ? not_allocated : b.why);
     return b.size;
@@ -442,6 +455,8 @@ void *heap_realloc(void *p, size_t size, const char *call)
     if (unlikely(memcheck_on))
         return memcheck_realloc(p, size, call);
     struct block b = look_up((uintptr_t)p);
+    if (unlikely(b.code >= CODE_MANAGED))
+        return upcall()->realloc(p, size, call);
     if (unlikely(b.code == CLASS_NONE)) {
         report_misuse_args(b.why == free_twice ? not_allocated : b.why, "%s(%p, %zu)", call, p, size);
         return NULL;
@@ -482,7 +497,7 @@ void *heap_raw_alloc(size_t size, size_t alignment, bool zero)
 void heap_raw_free(void *p)
 {
     struct block b = look_up((uintptr_t)p);
-    if (b.code != CLASS_NONE)
+    if (b.code != CLASS_NONE && b.code < CODE_MANAGED)
         free_block((uintptr_t)p, &b);
 }
 
@@ -496,6 +511,8 @@ size_t heap_raw_usable(const void *p)
 /* Every lock, in rank order. */
 static void each_lock(void (*f)(struct lock *l))
 {
+    if (upcall() != NULL)
+        upcall()->fork_each_lock(f);
     f(thread_lock());
     f(scavenger_lock());
     mcentral_each_lock(f);
@@ -506,6 +523,8 @@ static void each_lock(void (*f)(struct lock *l))
 void heap_fork_prepare(void)
 {
     heap_init();
+    if (upcall() != NULL)
+        upcall()->fork_prepare();
     lock_fork_begin();
     each_lock(lock_fork_take);
 }
@@ -514,6 +533,8 @@ void heap_fork_parent(void)
 {
     each_lock(lock_fork_release);
     lock_fork_end();
+    if (upcall() != NULL)
+        upcall()->fork_parent();
 }
 
 void heap_fork_child(void)
@@ -522,6 +543,8 @@ void heap_fork_child(void)
     thread_fork_child();
     each_lock(lock_fork_release);
     lock_fork_end();
+    if (upcall() != NULL)
+        upcall()->fork_child();
 }
 
 /* ---- the whole heap ---- */

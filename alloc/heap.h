@@ -84,6 +84,9 @@ GREY_HIDDEN void *heap_aligned(size_t alignment, size_t size, const char *call);
 GREY_HIDDEN void heap_free_sized(void *p, size_t size, const char *call);
 GREY_HIDDEN size_t heap_usable(const void *p, const char *call);
 
+/* What is kept for speed goes to the page heap. */
+GREY_HIDDEN void heap_reclaim(void);
+
 /* Gives every free page back to the system. Bytes given back. */
 GREY_HIDDEN size_t heap_trim(void);
 

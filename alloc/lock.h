@@ -8,6 +8,13 @@
 
 /* In the order in which they may be taken: a thread holds only rising ranks. */
 enum lock_rank {
+    RANK_CYCLE,     /* the collector's cycle, from its beginning to the resume */
+    RANK_SWEEP,     /* held for a step of background sweeping, and over a cycle */
+    RANK_MUTATORS,  /* the list of threads that touch managed objects */
+    RANK_ROOTS,     /* root ranges, callbacks, handles, fibers */
+    RANK_LIFETIME,  /* finalizers, weak references, ephemerons, pools */
+    RANK_KINDS,     /* kinds and types */
+    RANK_SPACE,     /* managed spans of one kind and class; only a fork takes several */
     RANK_THREADS,   /* the list of thread caches, the shared cache of dying threads */
     RANK_SCAVENGER, /* the scavenger's state */
     RANK_MEMCHECK,  /* the quarantine under valgrind */
@@ -15,6 +22,7 @@ enum lock_rank {
     RANK_CENTRAL,   /* one mcentral; only a fork takes several, in index order */
     RANK_MHEAP,     /* the page heap, its runs and arenas */
     RANK_META,      /* metadata memory */
+    RANK_MARK,      /* the mark queue's shared part; never held by a mutator */
     RANK_COUNT
 };
 

@@ -13,7 +13,7 @@
 static uintptr_t no_blocks[1];
 #define NO_STACK .top = no_blocks + 1, .limit = no_blocks + 1
 
-struct mcache mcache_none = { .bin = { [0 ... CODE_COUNT - 1] = { NO_STACK } } };
+struct mcache mcache_none = { .bin = { [0 ... MANUAL_COUNT - 1] = { NO_STACK } } };
 
 __thread struct mcache *mcache_self = &mcache_none;
 
@@ -59,7 +59,7 @@ static size_t stack_depth(const struct mcache *c, unsigned code)
 
 void mcache_init(struct mcache *c, unsigned shard)
 {
-    for (unsigned code = 0; code < CODE_COUNT; code++)
+    for (unsigned code = 0; code < MANUAL_COUNT; code++)
         c->bin[code] = (struct mcache_bin){ NO_STACK, .magic = class_magic[code] };
     c->shard = (uint16_t)shard;
 }

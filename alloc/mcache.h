@@ -27,7 +27,7 @@ struct mcache_bin {
 static_assert(sizeof(struct mcache_bin) == (size_t)1 << ENTRY_CODE_SHIFT, "an entry's code bits are a bin's offset");
 
 struct mcache {
-    struct mcache_bin bin[CODE_COUNT];      /* [owner] */
+    struct mcache_bin bin[CODE_COUNT];      /* [owner] those of managed codes stay all zero: no bin */
     uint16_t shard;                         /* [const] */
     uint16_t exit_rounds;                   /* [owner] see thread.c */
     uint16_t victim;                        /* [owner] where the last eviction stopped */

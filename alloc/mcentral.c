@@ -16,16 +16,11 @@
 /* Spans of a class that are purged in one round, in which a fork waits. */
 #define PURGE_SPANS 512
 
-/* Spans in a list, first in, first out: a span that waits its turn collects more free slots. */
-struct span_queue {
-    struct span *first, *last;
-};
-
 struct mcentral {
     struct lock lock;
     uint32_t empty;               /* [lock:central] empty spans in partial */
-    struct span_queue partial[2]; /* [lock:central] swept, unswept */
-    struct span_queue full[2];    /* [lock:central] */
+    struct span_queue partial;    /* [lock:central] */
+    struct span_queue full;       /* [lock:central] */
 } __attribute__((aligned(64)));
 
 struct mheap heap_pages;
@@ -45,37 +40,20 @@ void mcentral_init(void)
 static struct span_queue *queue_of(struct mcentral *c, const struct span *s)
 {
     assert(s->list == LIST_PARTIAL || s->list == LIST_FULL);
-    unsigned set = s->sweep_gen & 1;
-    return s->list == LIST_PARTIAL ? &c->partial[set] : &c->full[set];
+    return s->list == LIST_PARTIAL ? &c->partial : &c->full;
 }
 
 static void enqueue_locked(struct mcentral *c, struct span *s, enum span_list list)
 {
     assert(lock_is_held(&c->lock));
     s->list = (uint8_t)list;
-    struct span_queue *q = queue_of(c, s);
-    s->next = NULL;
-    s->prev = q->last;
-    if (q->last != NULL)
-        q->last->next = s;
-    else
-        q->first = s;
-    q->last = s;
+    span_queue_add(queue_of(c, s), s);
 }
 
 static void dequeue_locked(struct mcentral *c, struct span *s)
 {
     assert(lock_is_held(&c->lock));
-    struct span_queue *q = queue_of(c, s);
-    if (s->prev != NULL)
-        s->prev->next = s->next;
-    else
-        q->first = s->next;
-    if (s->next != NULL)
-        s->next->prev = s->prev;
-    else
-        q->last = s->prev;
-    s->next = s->prev = NULL;
+    span_queue_remove(queue_of(c, s), s);
     s->list = LIST_NONE;
 }
 
@@ -92,7 +70,7 @@ static void forget_empty_locked(struct mcentral *c, const struct span *s)
 
 static struct span *pop_partial_locked(struct mcentral *c)
 {
-    struct span *s = c->partial[0].first;
+    struct span *s = c->partial.first;
     if (s == NULL)
         return NULL;
     dequeue_locked(c, s);
@@ -359,7 +337,7 @@ void mcentral_uncache(struct span *s)
 static struct span *take_empty_locked(struct mcentral *c)
 {
     struct span *drop = NULL;
-    for (struct span *s = c->partial[0].first, *next; s != NULL && c->empty > 0; s = next) {
+    for (struct span *s = c->partial.first, *next; s != NULL && c->empty > 0; s = next) {
         next = s->next;
         if (!is_empty(s))
             continue;
@@ -408,7 +386,7 @@ void mcentral_drop_kept(void)
 static struct span *take_quiet_locked(struct mcentral *c, size_t most)
 {
     struct span *taken = NULL;
-    for (struct span *s = c->partial[0].first, *next; s != NULL && most > 0; s = next) {
+    for (struct span *s = c->partial.first, *next; s != NULL && most > 0; s = next) {
         next = s->next;
         bool quiet = s->quiet_count == s->free_count, done = s->returned == s->free_count;
         s->quiet_count = s->free_count;

@@ -10,8 +10,7 @@
    C3  A span changes its shard only under the old shard's lock, cached by nobody. Whoever
        locks a shard on behalf of a span looks again which shard it is in.
 
-   The lists exist twice, for spans swept and not yet swept, and change roles with the sweep
-   generation; manual spans are never swept and stay in the first. */
+   Managed spans have centrals of their own: gc/space.h. */
 #ifndef ALLOC_MCENTRAL_H
 #define ALLOC_MCENTRAL_H
 

@@ -21,8 +21,14 @@ GREY_HIDDEN void os_futex_wait_ns(struct atomic32 *word, uint32_t expected, uint
 GREY_HIDDEN void os_futex_wake(struct atomic32 *word, int count);
 
 /* Runs fn on a thread of its own: all signals blocked but libc's own, a small stack, the name given,
-   detached. False when refused. Allocates, and waits for libc's locks: see os_is_loader(). */
-GREY_HIDDEN bool os_helper_start(void (*fn)(void), const char *name);
+   detached. False when refused. *h lives as long as the thread. Allocates, and waits for libc's
+   locks: see os_is_loader(). */
+struct os_helper {
+    void (*fn)(void *argument);
+    void *argument;
+    const char *name;
+};
+GREY_HIDDEN bool os_helper_start(const struct os_helper *h);
 
 /* Is this code the dynamic loader's? It frees a thread's dynamic TLS under a lock of libc's that
    starting a thread needs, so a call of free() from there must not start one. True for everything

@@ -141,19 +141,15 @@ void os_futex_wake(struct atomic32 *word, int count)
 
 #define HELPER_STACK KIB(256)
 
-static struct {
-    void (*fn)(void);
-    const char *name;
-} helper;
-
-static void *helper_main(void *unused)
+static void *helper_main(void *helper)
 {
-    call6(SYS_prctl, PR_SET_NAME, (long)helper.name, 0, 0, 0, 0);
-    helper.fn();
-    return unused;
+    const struct os_helper *h = helper;
+    call6(SYS_prctl, PR_SET_NAME, (long)h->name, 0, 0, 0, 0);
+    h->fn(h->argument);
+    return NULL;
 }
 
-static bool create(size_t stack_bytes)
+static bool create(const struct os_helper *h, size_t stack_bytes)
 {
     pthread_t t;
     pthread_attr_t attr;
@@ -161,23 +157,21 @@ static bool create(size_t stack_bytes)
         return false;
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     bool ok = (stack_bytes == 0 || pthread_attr_setstacksize(&attr, stack_bytes) == 0)
-              && pthread_create(&t, &attr, helper_main, NULL) == 0;
+              && pthread_create(&t, &attr, helper_main, (void *)h) == 0;
     pthread_attr_destroy(&attr);
     return ok;
 }
 
 /* A thread of libc's and not a bare clone(): libc must know it to change its credentials with the
    others' (setuid), and it must have thread-local storage of its own. */
-bool os_helper_start(void (*fn)(void), const char *name)
+bool os_helper_start(const struct os_helper *h)
 {
     sigset_t all, before;
     int kept = errno;
-    helper.fn = fn;
-    helper.name = name;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     /* libc takes the program's thread-local storage from the stack, which may then be too small. */
-    bool started = create(HELPER_STACK) || create(0);
+    bool started = create(h, HELPER_STACK) || create(h, 0);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = kept;
     return started;
@@ -227,7 +221,7 @@ bool os_secure(void)
 
 uint64_t os_random(void)
 {
-    uint64_t r = 0x9e3779b97f4a7c15u ^ (uintptr_t)&helper; /* without AT_RANDOM: what ASLR gives */
+    uint64_t r = 0x9e3779b97f4a7c15u ^ (uintptr_t)&call6; /* without AT_RANDOM: what ASLR gives */
     const void *bytes = (const void *)getauxval(AT_RANDOM);
     if (bytes != NULL)
         memcpy(&r, (const char *)bytes + 8, sizeof r);

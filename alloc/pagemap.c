@@ -32,6 +32,8 @@ struct span *pagemap_find(uintptr_t address)
     uint32_t entry = arena_entry(a, address);
     if (entry_code(entry) == CLASS_NONE)
         return NULL;
+    if (unlikely(entry_code(entry) == CODE_MANAGED_FAR))
+        return pagemap_find(address - entry_offset(entry, address));
     return pagemap_record(address - entry_offset(entry, address));
 }
 
@@ -92,11 +94,9 @@ static size_t mapped_pages(const struct span *s)
     return one_block ? 1 : s->pages;
 }
 
-/* Entries reach 4 GiB back; a managed span that is longer will need a code of its own. */
-static void set_entries(const struct span *s, uint32_t entry)
+static void set_entries(uintptr_t page, size_t n, uint32_t entry)
 {
-    uintptr_t page = s->base;
-    for (size_t n = mapped_pages(s); n > 0;) {
+    while (n > 0) {
         size_t first = arena_page(page), here = ARENA_PAGES - first < n ? ARENA_PAGES - first : n;
         struct atomic32 *e = &pagemap_arena(page)->entry[first];
         for (size_t i = 0; i < here; i++)
@@ -106,15 +106,33 @@ static void set_entries(const struct span *s, uint32_t entry)
     }
 }
 
+/* An entry reaches 4 GiB back. Of a longer object the pages of each 2 GiB but the first lead to the
+   first page of the 2 GiB before. */
+#define FAR_PAGES ((size_t)1 << (31 - PAGE_SHIFT))
+
+static void set_far_entries(const struct span *s)
+{
+    for (size_t i = FAR_PAGES; i < s->pages; i += FAR_PAGES) {
+        uintptr_t back = s->base + (i - FAR_PAGES) * PAGE_BYTES;
+        size_t n = s->pages - i < FAR_PAGES ? s->pages - i : FAR_PAGES;
+        set_entries(s->base + i * PAGE_BYTES, n, (uint32_t)back | (uint32_t)CODE_MANAGED_FAR << ENTRY_CODE_SHIFT);
+    }
+}
+
 void pagemap_set(const struct span *s)
 {
-    assert(mapped_pages(s) <= UINT32_MAX >> PAGE_SHIFT);
-    set_entries(s, (uint32_t)s->base | (uint32_t)s->code << ENTRY_CODE_SHIFT);
+    size_t n = mapped_pages(s);
+    uint32_t entry = (uint32_t)s->base | (uint32_t)s->code << ENTRY_CODE_SHIFT;
+    if (s->code >= CODE_MANAGED)
+        entry |= (uint32_t)s->trace << ENTRY_TRACE_SHIFT;
+    set_entries(s->base, n < FAR_PAGES ? n : FAR_PAGES, entry);
+    if (unlikely(n > FAR_PAGES))
+        set_far_entries(s);
 }
 
 void pagemap_clear(const struct span *s)
 {
-    set_entries(s, 0);
+    set_entries(s->base, mapped_pages(s), 0);
 }
 
 void pagemap_set_purged(const struct span *s, uintptr_t start, uintptr_t stop)

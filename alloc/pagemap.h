@@ -26,10 +26,12 @@
 #define ADDRESS_BITS 48
 #define WINDOW_SLOTS 16384
 
-#define ENTRY_EDGE       1u /* first or last page of a free run */
-#define ENTRY_CODE_SHIFT 5
-#define ENTRY_CODE       ((uint32_t)(CODE_COUNT - 1) << ENTRY_CODE_SHIFT)
-#define ENTRY_BASE       (~(uint32_t)(PAGE_BYTES - 1))
+#define ENTRY_EDGE        1u /* first or last page of a free run */
+#define ENTRY_TRACE_SHIFT 1  /* of managed spans, three bits: how their objects are traced */
+#define ENTRY_CODE_SHIFT  5
+#define ENTRY_CODE        ((uint32_t)(CODE_COUNT - 1) << ENTRY_CODE_SHIFT)
+#define ENTRY_BASE        (~(uint32_t)(PAGE_BYTES - 1))
+#define ENTRY_MANAGED     ((uint32_t)CODE_MANAGED << ENTRY_CODE_SHIFT)
 static_assert((ENTRY_CODE & ENTRY_BASE) == 0, "a code fits below the address of a page");
 
 struct arena {
@@ -37,6 +39,7 @@ struct arena {
     uint64_t returned[ARENA_PAGES / 64];       /* [lock:mheap] free pages without memory behind them */
     struct span span[ARENA_PAGES];             /* by first page */
     uint64_t mark_bits[ARENA_PAGES][SLOTS_MAX / 64]; /* [atomic] by first page; the collector's */
+    struct atomicw managed[ARENA_PAGES / 64];        /* [atomic] first pages of managed spans */
 };
 
 GREY_HIDDEN extern struct atomicw pagemap_window[WINDOW_SLOTS]; /* [atomic] struct arena * */

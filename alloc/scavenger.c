@@ -138,8 +138,9 @@ static size_t work(void)
     return warm;
 }
 
-static void helper(void)
+static void help(void *unused)
 {
+    (void)unused;
     size_t left, warm;
     do {
         left = work();
@@ -173,7 +174,8 @@ void scavenger_start(const void *caller)
     if (!worth_trying() || !a32_cas_acquire(&scavenger.running, 0, 1))
         return;
     a32_store_relaxed(&scavenger.skipped, 0);
-    if (os_helper_start(helper, "grey-scavenger")) {
+    static const struct os_helper helper = { help, NULL, "grey-scavenger" };
+    if (os_helper_start(&helper)) {
         a32_store_relaxed(&scavenger.refused, 0);
     } else {
         a32_store_relaxed(&scavenger.refused, a32_load_relaxed(&scavenger.refused) + 1);

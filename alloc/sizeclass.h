@@ -5,7 +5,7 @@
    steps a doubling, one block a span: they exist so that a thread can cache large blocks as
    it caches small ones. Beyond, every block is a span of exactly the pages it needs.
 
-   A class code fits seven bits of a page's entry in the page map. class_magic[] turns an
+   A class code fits eight bits of a page's entry in the page map. class_magic[] turns an
    offset into a slot: with magic = ceil(2^64 / size), the high half of offset * magic is the
    slot, and the low half is below magic exactly when the offset is a slot's start (Lemire,
    Kaser, Kurz: Faster remainder by direct computation, 2019). It is 0, so that the test
@@ -26,9 +26,12 @@ enum {
     CLASS_RUN_LAST = 108,
     CLASS_COUNT,         /* codes with a cache entry are below */
     CLASS_PURGED = 125,  /* pages of a span of small blocks some of whose free slots lost their memory */
-    CLASS_MANAGED = 126, /* every managed span: its record knows the class and the kind */
     CLASS_LARGE = 127,   /* a manual span of one block larger than RUN_MAX */
-    CODE_COUNT = 128,
+    MANUAL_COUNT = 128,
+    CODE_MANAGED = 128,  /* a managed span of small objects: this and the size class */
+    CODE_MANAGED_FAR = 254,   /* a page of one large object, 2 GiB or more behind its first */
+    CODE_MANAGED_LARGE = 255, /* the pages of one large object before that */
+    CODE_COUNT = 256,
 };
 
 /* A span of small blocks has at most this many, so its bitmap is one cache line. */

@@ -6,8 +6,24 @@
 #include "alloc/os.h"
 #include "alloc/pagemap.h"
 
+/* What of a managed span is the same for all kinds; the rest is gc/space.c's. */
+static void init_managed(struct span *s, unsigned code)
+{
+    memset(s->alloc_bits, 0, sizeof s->alloc_bits);
+    s->slots = s->free_count = s->free_index = 0;
+    s->code = (uint8_t)code;
+    s->kind = KIND_MANUAL;
+    s->list = LIST_NONE;
+    s->trace = s->rescan = 0;
+    s->next = s->prev = NULL;
+}
+
 void span_init(struct span *s, unsigned code)
 {
+    if (code >= CODE_MANAGED) {
+        init_managed(s, code);
+        return;
+    }
     bool small = code <= CLASS_SMALL_LAST;
     assert(code == CLASS_LARGE || s->pages == size_classes[code].pages);
     s->slots = small ? size_classes[code].slots : 1;
@@ -17,7 +33,8 @@ void span_init(struct span *s, unsigned code)
     s->kind = KIND_MANUAL;
     s->list = LIST_NONE;
     s->scan_word = s->purged = 0;
-    s->sweep_gen = s->returned = 0;
+    a32_store_relaxed(&s->sweep_gen, 0);
+    s->returned = 0;
     s->next = s->prev = NULL;
     if (small)
         memset(s->alloc_bits, 0, sizeof s->alloc_bits);

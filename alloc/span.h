@@ -38,18 +38,24 @@ struct span {
     struct span *next;       /* [lock:central], of a free run [lock:mheap]               */
     struct span *prev;       /* [lock:central], of a free run [lock:mheap]               */
     uint32_t pages;          /* [const], of a free run [lock:mheap]                      */
-    uint32_t sweep_gen;      /* [const] for manual spans; the sweep generation it is in  */
+    struct atomic32 sweep_gen; /* [atomic] 0 of manual spans; else see gc/space.h A3     */
     struct atomic32 shard;   /* [lock:central] which mcentral it belongs to              */
     uint16_t slots;          /* [const]  whole slots                                     */
     uint16_t free_count;     /* [lock:central] clear alloc bits                          */
     uint16_t free_index;     /* [lock:central] slots from here on were never used        */
-    uint8_t code;            /* [const]  size class                                      */
-    uint8_t kind;            /* [const]  who traces the objects; KIND_MANUAL here        */
+    uint8_t code;            /* [const]  size class; of managed spans as in page entries */
+    uint8_t kind;            /* [const]  whose objects; KIND_MANUAL, or a grey_kind      */
     uint8_t state;           /* [lock:mheap] enum span_state                             */
     uint8_t list;            /* [lock:central] enum span_list                            */
     uint8_t zeroed;          /* [const]  the pages were all zero when it was created     */
-    uint8_t scan_word;       /* [lock:central] words before this one have no clear bit   */
-    uint8_t purged;          /* [lock:central] see span_purge()                          */
+    union {
+        uint8_t scan_word;   /* [lock:central] words before this one have no clear bit   */
+        uint8_t trace;       /* [const] of managed spans: how their objects are traced   */
+    };
+    union {
+        uint8_t purged;      /* [lock:central] see span_purge()                          */
+        uint8_t rescan;      /* [stopped] of managed spans: see gc/mark.c                */
+    };
     uint32_t returned;       /* [lock:mheap] of a free run: its pages without memory; in a
                                 central list [lock:central]: free_count at the last purge */
     uint16_t cookie_index;   /* [lock:central] slots from here on have no cookie yet     */
@@ -124,6 +130,35 @@ GREY_HIDDEN void span_unpurge(struct span *s);
 
 /* Walks the record and says whether S1 and S2 hold. */
 GREY_HIDDEN bool span_check(const struct span *s);
+
+/* Spans in a list, first in, first out: a span that waits its turn collects more free slots. */
+struct span_queue {
+    struct span *first, *last;
+};
+
+GREY_INLINE void span_queue_add(struct span_queue *q, struct span *s)
+{
+    s->next = NULL;
+    s->prev = q->last;
+    if (q->last != NULL)
+        q->last->next = s;
+    else
+        q->first = s;
+    q->last = s;
+}
+
+GREY_INLINE void span_queue_remove(struct span_queue *q, struct span *s)
+{
+    if (s->prev != NULL)
+        s->prev->next = s->next;
+    else
+        q->first = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    else
+        q->last = s->prev;
+    s->next = s->prev = NULL;
+}
 
 /* Lists through next and prev; the head is a pointer. */
 GREY_INLINE void span_push(struct span **head, struct span *s)

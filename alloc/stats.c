@@ -4,6 +4,7 @@
 #include "alloc/copies.h"
 #include "alloc/os.h"
 #include "alloc/report.h"
+#include "alloc/upcall.h"
 
 static size_t less(size_t a, size_t b)
 {
@@ -134,6 +135,8 @@ void stats_print(int fd)
     report_row(fd, "greyspan %s: the heap of process %d", copies_version, os_getpid());
     print_sums(fd, &s);
     print_classes(fd, &h);
+    if (upcall() != NULL && upcall()->print != NULL)
+        upcall()->print(fd);
 }
 
 /* ---- malloc_info ---------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* What the documents quote is what the library has: the program at the top of greyspan.h is
-   header_example.c, the table of docs/options.md is that of GREY_HELP=1, and the header is C++ too. */
+   header_example.c, and collects; the table of docs/options.md is that of GREY_HELP=1; the header and its
+   program are C++, too. */
 #include "api.h"
 
 /* The text after `start`, each line freed of `prefix`, up to a line that has something else. */
@@ -35,6 +36,16 @@ static void the_headers_program_is_tested(void)
     free(header);
 }
 
+/* It allocates 13 MiB and more, of which half a MiB lives. */
+static void the_headers_program_collects(void)
+{
+    int cycles = 0;
+    int directory = (int)(strrchr(self_path(), '/') + 1 - self_path());
+    struct outcome *o = run_shell("'%.*sheader_example'", directory, self_path());
+    CHECK(succeeded(o) && sscanf(o->output, "%d cycles", &cycles) == 1 && cycles > 0,
+          "header_example runs, and collects: status %d, %s", o->status, o->output);
+}
+
 static void the_table_of_options_is_printed(void)
 {
     char *page = read_source("../../docs/options.md");
@@ -55,6 +66,10 @@ static void the_header_is_cxx(void)
                                   "'%s/../../include/greyspan.h' 2>&1",
                                   source_dir());
     CHECK(succeeded(o), "greyspan.h is C++:\n%s", o->output);
+    o = run_shell("c++ -std=c++11 -Wall -Wextra -Werror -fsyntax-only -I'%s/../../include' -x c++ "
+                  "'%s/header_example.c' 2>&1",
+                  source_dir(), source_dir());
+    CHECK(succeeded(o), "its program is C++:\n%s", o->output);
 }
 
 int main(int argc, char **argv)
@@ -64,6 +79,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         return result(); /* run for what the library prints at its start */
     the_headers_program_is_tested();
+    the_headers_program_collects();
     the_table_of_options_is_printed();
     the_header_is_cxx();
     return result();

@@ -1,30 +1,25 @@
 #include <greyspan.h>
 #include <stdio.h>
 
-// Reads a file of any length into one block that grows.
-int main(int argc, char **argv)
+struct node { struct node *left, *right; }; // both words are pointers
+
+static struct node *tree(int depth)
 {
-    FILE *in = fopen(argc > 1 ? argv[1] : "/etc/passwd", "r");
-    char *text = NULL;
-    size_t length = 0, words = 0;
-
-    for (int c, last = ' '; in != NULL && (c = getc(in)) != EOF; last = c) {
-        if (length == grey_usable_size(text)) {
-            char *longer = (char *)grey_realloc(text, length + length / 2 + 64);
-            if (longer == NULL)
-                break; // text is as it was
-            text = longer;
-        }
-        text[length++] = (char)c;
-        words += (last == ' ' || last == '\n') && c != ' ' && c != '\n';
+    struct node *n = (struct node *)grey_alloc(GREY_CONSERVATIVE, sizeof *n); // zeroed
+    if (n != NULL && depth > 0) {
+        grey_write(&n->left, tree(depth - 1));
+        grey_write(&n->right, tree(depth - 1));
     }
-    printf("%zu words in %zu bytes\n", words, length);
-    if (in != NULL)
-        fclose(in);
-    grey_free(text);
+    return n; // nobody frees it
+}
 
-    struct grey_stats s;
-    if (grey_stats(&s, sizeof s))
-        printf("%zu bytes still in blocks\n", s.block_bytes);
-    return 0;
+int main(void)
+{
+    struct node *kept = tree(15); // found on the stack
+    for (int i = 0; i < 100; i++)
+        tree(12);
+    struct grey_gc_stats s;
+    grey_gc_stats(&s, sizeof s);
+    printf("%d cycles, %zu MiB marked\n", (int)s.cycles, (size_t)(s.marked_bytes >> 20));
+    return kept->left == NULL;
 }

@@ -32,7 +32,7 @@ static struct {
     bool refuse_all[OS_OP_COUNT];
     struct os_fake_call log[OS_FAKE_LOG_MAX];
     size_t log_count;
-    void (*helper)(void);
+    const struct os_helper *helper;
     void (*on_sleep)(uint64_t ns);
     char written[2][WRITTEN_MAX];
     size_t written_bytes;
@@ -166,11 +166,11 @@ bool os_fake_helper_waits(void)
 
 void os_fake_helper_run(void)
 {
-    void (*helper)(void) = fake.helper;
+    const struct os_helper *helper = fake.helper;
     if (helper == NULL)
         die("no helper was started", 0, 0);
     fake.helper = NULL;
-    helper();
+    helper->fn(helper->argument);
 }
 
 void os_fake_on_sleep(void (*on_sleep)(uint64_t ns))
@@ -430,12 +430,11 @@ void os_futex_wake(struct atomic32 *word, int count)
     (void)count;
 }
 
-bool os_helper_start(void (*fn)(void), const char *name)
+bool os_helper_start(const struct os_helper *h)
 {
-    (void)name;
     if (!begin(OS_HELPER) || fake.helper != NULL)
         return false;
-    fake.helper = fn;
+    fake.helper = h;
     return true;
 }
 

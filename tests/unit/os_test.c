@@ -134,8 +134,9 @@ static struct atomic32 helper_ran, helper_may_end;
 static uint64_t helper_blocked;
 static char helper_name[16];
 
-static void helper(void)
+static void helper(void *unused)
 {
+    (void)unused;
     a32_store_release(&helper_ran, 1);
     os_futex_wake(&helper_ran, 1);
     while (a32_load_acquire(&helper_may_end) == 0)
@@ -181,7 +182,8 @@ static void the_helper_has_a_name_and_takes_no_signals(void **state)
     sigset_t before, after;
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     errno = EDOM;
-    assert_true(os_helper_start(helper, "grey-test"));
+    static const struct os_helper h = { helper, NULL, "grey-test" };
+    assert_true(os_helper_start(&h));
     assert_int_equal(errno, EDOM);
     pthread_sigmask(SIG_SETMASK, NULL, &after);
     for (int signal = 1; signal < 32; signal++) /* ours are as they were */
@@ -204,7 +206,8 @@ static void the_helper_can_be_started_again_when_it_has_ended(void **state)
     (void)state;
     for (int round = 0; round < 5; round++) {
         a32_store_release(&helper_ran, 0);
-        assert_true(os_helper_start(helper, "grey-again"));
+        static const struct os_helper h = { helper, NULL, "grey-again" };
+        assert_true(os_helper_start(&h));
         wait_until(&helper_ran, 2);
     }
 }

@@ -14,5 +14,12 @@ int main(int argc, char **argv)
         return 1;
     memset(text, 'x', 100);
     grey_free(text);
-    return 0;
+
+    /* The inline paths, too: allocation, a store, a collection. */
+    void **object = (void **)grey_alloc(GREY_CONSERVATIVE, 2 * sizeof *object);
+    if (object == NULL)
+        return 1;
+    grey_write(&object[0], grey_alloc(GREY_NOSCAN, 16));
+    grey_collect();
+    return grey_base(object[0]) == object[0] ? 0 : 1;
 }

@@ -1,0 +1,12 @@
+// with: GREY_STRESS=1
+// says: grey_
+/* A blocking region in which the thread allocates. */
+#include "mistake.h"
+
+int main(void)
+{
+    grey_blocking_enter();
+    struct thing *t = grey_alloc(GREY_CONSERVATIVE, sizeof *t); /* right: after grey_blocking_leave() */
+    grey_blocking_leave();
+    return t == NULL;
+}

@@ -1,0 +1,449 @@
+/* collector: one cycle after another; docs/collector.md is the same walk in words.
+
+   RANK_CYCLE's lock makes one mutator the coordinator. While it has the lock it
+
+     1  sweeps what the last cycle left (RANK_SWEEP's lock keeps the sweeper out),
+     2  reads what cannot be read while threads are stopped, makes memory and markers ready,
+     3  stops all other mutators,
+     4  marks what they have cached for allocation, captures and scans roots, marks,
+     5  settles weak references, ephemerons and finalizers; compares and verifies when asked to,
+     6  turns to a new sweep generation, sweeps the cached spans,
+     7  lets everybody go on; sweeping follows behind.
+
+   Between 3 and 7 rule G2 holds (gc.h). */
+#include "gc/collector.h"
+
+#include "alloc/machine.h"
+#include "gc/api.h"
+#include "gc/control.h"
+#include "gc/kind.h"
+#include "gc/lifetime.h"
+#include "gc/mark.h"
+#include "gc/stats.h"
+#include "gc/sweeper.h"
+#include "gc/verify.h"
+#include "gc/writes.h"
+
+/* A cycle that the limiter does not allow is not asked for again so soon. */
+#define PUT_OFF_NS UINT64_C(10000000)
+
+enum { INIT_NOT_YET, INIT_RUNNING, INIT_DONE };
+
+static struct lock cycle_lock = LOCK_INIT(RANK_CYCLE);
+
+static struct {
+    struct atomic32 init;         /* [atomic] */
+    struct atomicw trigger, goal; /* [atomic] heap sizes: a cycle begins; it should be over */
+    struct atomicw growth;        /* [atomic] the goal by growth alone, which the memory limit may lower */
+    struct atomicw put_off_ns;    /* [atomic] until then no cycle for the limit's sake alone */
+    struct atomicw cycles;        /* [atomic] since the start */
+    struct atomicw last_ns;       /* [atomic] the end of the last */
+    struct atomicw external;      /* [atomic] bytes outside the heap as of then */
+    struct atomicw countdown;     /* [atomic] allocations until the next cycle under stress */
+    struct atomicw forker;        /* [atomic] the mutator that forks just now */
+    struct pacer_limiter limiter; /* [lock:cycle] */
+    uint64_t marked_bytes, root_bytes; /* [lock:cycle] of the last cycle */
+} gc = { .forker = { (uintptr_t)-1 } };
+
+uint64_t collector_goal(void)
+{
+    return aw_load_relaxed(&gc.goal);
+}
+
+uint64_t collector_cycles(void)
+{
+    /* acquire: pairs with the release in finish(): who sees a cycle's number sees what it freed. */
+    return aw_load_acquire(&gc.cycles);
+}
+
+/* ---- start ---- */
+
+static void fork_prepare(void);
+static void fork_end(void);
+static void fork_each_lock(void (*f)(struct lock *l));
+static void fork_child(void);
+
+static const struct upcall calls = {
+    .free = api_free,
+    .realloc = api_realloc,
+    .usable = api_usable,
+    .fork_prepare = fork_prepare,
+    .fork_each_lock = fork_each_lock,
+    .fork_parent = fork_end,
+    .fork_child = fork_child,
+    .print = gcstats_print,
+};
+
+static void set_goal(uint64_t marked, uint64_t roots)
+{
+    struct mheap_stats pages = mheap_stats_read(&heap_pages);
+    struct space_sums sums = space_sums();
+    struct pacer_input in = { .live_bytes = marked, .root_bytes = roots };
+    control_pacer_input(&in);
+    /* What the limit covers besides managed objects. */
+    uint64_t mapped = pages_bytes(pages.in_use) + pages_bytes(pages.warm) + meta_bytes();
+    in.overhead_bytes = mapped > sums.span_bytes ? mapped - sums.span_bytes : 0;
+    struct pacer_goal goal = pacer_goal(&in);
+    aw_store_relaxed(&gc.goal, goal.goal); /* relaxed, all: a trigger seen late is a little late */
+    aw_store_relaxed(&gc.trigger, goal.trigger);
+    aw_store_relaxed(&gc.growth, goal.growth);
+}
+
+static void init_once(void)
+{
+    heap_init();
+    gcstats_init();
+    control_refresh();
+    writes_init();
+    mutator_init();
+    roots_init();
+    mark_init();
+    lifetime_init();
+    set_goal(0, 0);
+    aw_store_relaxed(&gc.last_ns, gcstats_now());
+    /* release: pairs with the acquire in upcall(). */
+    aw_store_release(&upcalls, (uintptr_t)&calls);
+}
+
+void gc_init(void)
+{
+    /* acquire: pairs with the release below; whoever sees DONE sees everything made. */
+    if (likely(a32_load_acquire(&gc.init) == INIT_DONE))
+        return;
+    if (a32_cas_acquire(&gc.init, INIT_NOT_YET, INIT_RUNNING)) {
+        init_once();
+        a32_store_release(&gc.init, INIT_DONE);
+    }
+    while (a32_load_acquire(&gc.init) != INIT_DONE)
+        machine_yield(); /* some hundred microseconds, once */
+}
+
+void collector_settings_changed(void)
+{
+    if (a32_load_acquire(&gc.init) == INIT_DONE)
+        set_goal(gc.marked_bytes, gc.root_bytes);
+}
+
+/* ---- the cycle's steps ---- */
+
+/* Step 1. Others may still be sweeping a span each; they are done when they can be stopped. */
+static void sweep_rest(void)
+{
+    uint64_t cpu = gcstats_cpu(), freed = space_sums().freed_bytes;
+    if (space_is_swept() || without(SWEEP_FINISH))
+        return;
+    while (space_sweep_some(SIZE_MAX))
+        ;
+    gcstats_swept(gcstats_cpu() - cpu, space_sums().freed_bytes - freed);
+}
+
+/* Steps 2 and 3. A module that is loaded between the reading of the loader's list and the stop is not
+   in the list; then once more. */
+static struct stop_times stop(struct mutator *m)
+{
+    for (;;) {
+        roots_prepare();
+        struct stop_times t = mutator_stop_world(m);
+        if (roots_are_current_stopped())
+            return t;
+        mutator_resume_world(m);
+        roots_finish();
+    }
+}
+
+static void resume(struct mutator *m)
+{
+    mutator_resume_world(m);
+    roots_finish();
+}
+
+static void mark_root_block(const struct object *o, void *unused)
+{
+    (void)unused;
+    mark_word(o->base);
+}
+
+static void mark_cached(struct mutator *m, void *unused)
+{
+    (void)unused;
+    space_mark_cached_stopped(m);
+}
+
+static void sweep_cached(struct mutator *m, void *unused)
+{
+    (void)unused;
+    space_sweep_cached_stopped(m);
+}
+
+/* Step 4. */
+static void mark(struct cycle_record *r)
+{
+    struct root_sink *sink = mark_sink();
+    lifetime_begin_stopped();
+    mark_begin_stopped();
+    mutator_each_stopped(mark_cached, NULL);
+    mutator_roots_stopped(sink);
+    roots_visit_stopped(sink);
+    lifetime_roots_stopped(sink);
+    space_root_blocks_stopped(mark_root_block, NULL);
+    r->roots_ns = gcstats_now();
+    mark_drain_stopped();
+    r->marked_ns = gcstats_now();
+}
+
+/* Steps 5 and 6. */
+static void settle(struct cycle_record *r)
+{
+    lifetime_settle_stopped();
+    if (unlikely(option_now(&options.verify) != 0) && !verify_marks_stopped())
+        report_fatal("verify: a mark went wrong; see above");
+    if (unlikely(writes_checked()))
+        writes_check_stopped();
+    r->mark = mark_end_stopped();
+    r->heap_marked = r->mark.bytes;
+    space_flip_stopped();
+    mutator_each_stopped(sweep_cached, NULL);
+    space_set_live_stopped(r->mark.bytes);
+    if (unlikely(option_now(&options.verify) != 0) && !space_check_stopped())
+        report_fatal("verify: a structure of the heap is broken; see above");
+    r->settled_ns = gcstats_now();
+}
+
+/* Step 7, both locks held. */
+static void finish(struct cycle_record *r)
+{
+    r->resumed_ns = gcstats_now();
+    gcstats_event(GREY_EVENT_RESUMED, r->resumed_ns, r->resumed_ns - r->asked_ns);
+    gc.marked_bytes = r->mark.bytes;
+    gc.root_bytes = r->mark.root_bytes;
+    aw_store_relaxed(&gc.external, control_external_bytes());
+    set_goal(gc.marked_bytes, gc.root_bytes);
+    aw_store_relaxed(&gc.last_ns, r->resumed_ns);
+    pacer_limiter_update(&gc.limiter, r->resumed_ns, (r->resumed_ns - r->begin_ns) * mark_cpus(), mark_cpus());
+    aw_store_release(&gc.cycles, r->number);
+    gcstats_cycle(r);
+}
+
+/* Both locks held, busy. False when a critical section is open. */
+static bool run(struct mutator *m, enum cycle_reason reason)
+{
+    struct cycle_record r = { .number = collector_cycles() + 1, .reason = reason, .begin_ns = gcstats_now(),
+                              .goal = collector_goal(), .heap_before = space_live_bytes() };
+    control_refresh();
+    sweep_rest();
+    gcstats_event(GREY_EVENT_CYCLE_BEGIN, r.begin_ns, r.number);
+    mark_prepare(r.heap_before);
+    sweeper_prepare(r.heap_before);
+    gcstats_event(GREY_EVENT_STOP_BEGIN, gcstats_now(), 0);
+    struct stop_times t = stop(m);
+    r.asked_ns = t.asked_ns;
+    r.stopped_ns = t.stopped_ns;
+    r.threads = t.threads;
+    if (mutator_any_critical_stopped()) {
+        resume(m);
+        return false;
+    }
+    gcstats_event(GREY_EVENT_STOPPED, r.stopped_ns, r.threads);
+    mark(&r);
+    settle(&r);
+    gcstats_event(GREY_EVENT_MARKED, r.settled_ns, r.mark.bytes);
+    resume(m);
+    finish(&r);
+    return true;
+}
+
+/* ---- when ---- */
+
+static uint64_t heap_size(void)
+{
+    uint64_t live = space_live_bytes(), now = control_external_bytes(), then = aw_load_relaxed(&gc.external);
+    return now > then ? live + (now - then) : live;
+}
+
+static bool has_grown(void)
+{
+    return heap_size() >= aw_load_relaxed(&gc.trigger);
+}
+
+/* Why a cycle is due, if one is: for the limit's sake not more often than the limiter allows. */
+static bool growth_reason(enum cycle_reason *reason)
+{
+    uint64_t size = heap_size();
+    if (size >= aw_load_relaxed(&gc.growth))
+        *reason = CYCLE_GROWTH;
+    else if (size >= aw_load_relaxed(&gc.trigger) && gcstats_now() >= aw_load_relaxed(&gc.put_off_ns))
+        *reason = CYCLE_LIMIT;
+    else
+        return false;
+    return true;
+}
+
+static bool period_is_over(void)
+{
+    uint64_t period = option_now(&options.period);
+    return period != 0 && gcstats_now() - aw_load_relaxed(&gc.last_ns) >= period * UINT64_C(1000000000);
+}
+
+/* A thread's account was settled with the last allocation: once in a while, that is. */
+static bool is_time_to_look(const struct mutator *m)
+{
+    return m->cache.fresh_bytes == 0;
+}
+
+bool collector_is_due(const struct mutator *m)
+{
+    if (unlikely(option_now(&options.stress) != 0))
+        return true;
+    return has_grown() || (unlikely(is_time_to_look(m)) && period_is_over());
+}
+
+void collector_assist_sweep(struct mutator *m)
+{
+    if (likely(!is_time_to_look(m)) || space_is_swept())
+        return;
+    uint64_t size = heap_size(), trigger = aw_load_relaxed(&gc.trigger);
+    space_sweep_some(pacer_sweep_pages(space_unswept_pages(), trigger > size ? trigger - size : 0, SPACE_ACCOUNT_BYTES));
+}
+
+/* Every so manyth call. */
+static bool stress_is_due(uint64_t every)
+{
+    uintptr_t left = aw_add_relaxed(&gc.countdown, (uintptr_t)-1);
+    if (left > 1 && left <= every)
+        return false;
+    aw_store_relaxed(&gc.countdown, every); /* relaxed: two threads may begin a cycle each */
+    return true;
+}
+
+void collector_poll(struct mutator *m)
+{
+    uint64_t stress = option_now(&options.stress);
+    enum cycle_reason reason;
+    if (control_is_disabled() || mutator_any_critical())
+        return;
+    if (stress != 0 && stress_is_due(stress))
+        collector_cycle(m, CYCLE_STRESS);
+    else if (growth_reason(&reason))
+        collector_cycle(m, reason);
+    else if (stress == 0 && period_is_over())
+        collector_cycle(m, CYCLE_PERIOD);
+}
+
+/* Was the reason somebody else's, too, who was faster? Cycle lock held. */
+static bool still_wanted(enum cycle_reason reason)
+{
+    switch (reason) {
+    case CYCLE_GROWTH:
+        return has_grown();
+    case CYCLE_LIMIT:
+        if (!pacer_limiter_update(&gc.limiter, gcstats_now(), 0, mark_cpus()))
+            return has_grown();
+        aw_store_relaxed(&gc.put_off_ns, gcstats_now() + PUT_OFF_NS); /* relaxed: a hint */
+        return false;
+    case CYCLE_PERIOD:
+        return period_is_over();
+    case CYCLE_FORCED:
+    case CYCLE_STRESS:
+    case CYCLE_NO_MEMORY:
+        break;
+    }
+    return true;
+}
+
+/* Busy from then on. With the first lock in hand nobody else stops threads, so the second may be waited for. */
+static void lock_both(struct mutator *m)
+{
+    mutator_lock(m, &cycle_lock);
+    lock_take(&sweeper_lock);
+}
+
+static void drop_both(struct mutator *m)
+{
+    lock_drop(&sweeper_lock);
+    lock_drop(&cycle_lock);
+    mutator_leave(m);
+}
+
+/* Another library's fork handler may allocate: no cycle begins amid a fork. */
+static bool is_forking(const struct mutator *m)
+{
+    return aw_load_relaxed(&gc.forker) == (uintptr_t)m; /* relaxed: set by this thread, or by another one */
+}
+
+bool collector_cycle(struct mutator *m, enum cycle_reason reason)
+{
+    if (is_forking(m))
+        return false;
+    lock_both(m);
+    bool done = still_wanted(reason) && run(m, reason);
+    drop_both(m);
+    if (!done)
+        return false;
+    if (!space_is_swept())
+        sweeper_wake();
+    lifetime_after_cycle();
+    return true;
+}
+
+void collector_finish_sweep(struct mutator *m)
+{
+    if (is_forking(m))
+        return;
+    lock_both(m);
+    sweep_rest();
+    drop_both(m);
+}
+
+void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context)
+{
+    lock_both(m);
+    sweep_rest();
+    stop(m);
+    f(context);
+    resume(m);
+    drop_both(m);
+}
+
+/* ---- fork ---- */
+
+/* With the cycle's lock no stop is in progress, nor will one begin. */
+static void fork_prepare(void)
+{
+    struct mutator *m = mutator_self();
+    if (m != NULL)
+        mutator_lock(m, &cycle_lock);
+    else
+        lock_take(&cycle_lock);
+    aw_store_relaxed(&gc.forker, (uintptr_t)m); /* relaxed: read by this thread */
+}
+
+static void fork_end(void)
+{
+    struct mutator *m = mutator_self();
+    aw_store_relaxed(&gc.forker, (uintptr_t)-1);
+    lock_drop(&cycle_lock);
+    if (m != NULL)
+        mutator_leave(m);
+}
+
+static void fork_each_lock(void (*f)(struct lock *l))
+{
+    f(&sweeper_lock);
+    mutator_each_lock(f);
+    f(roots_lock());
+    lifetime_each_lock(f);
+    space_each_lock(f);
+}
+
+/* The locks are free again. */
+static void fork_child(void)
+{
+    mutator_fork_child();
+    space_fork_child();
+    mark_fork_child();
+    sweeper_fork_child();
+    roots_fork_child();
+    lifetime_fork_child();
+    writes_fork_child();
+    fork_end();
+}

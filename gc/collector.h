@@ -1,0 +1,33 @@
+/* collector: the cycle. */
+#ifndef GC_COLLECTOR_H
+#define GC_COLLECTOR_H
+
+#include "gc/mutator.h"
+
+enum cycle_reason { CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_FORCED, CYCLE_STRESS, CYCLE_PERIOD, CYCLE_NO_MEMORY };
+
+/* Idempotent; the first managed call does it. */
+GREY_HIDDEN void gc_init(void);
+
+/* Marks (a whole stop), unless somebody else did meanwhile; then resume. m is attached, not busy. False when
+   it could not: disabled, critical section. */
+GREY_HIDDEN bool collector_cycle(struct mutator *m, enum cycle_reason reason);
+/* Sweeps all that is unswept. Not busy. */
+GREY_HIDDEN void collector_finish_sweep(struct mutator *m);
+
+/* On allocation's slow path, not busy: a cycle if one is due. bytes: just taken. */
+GREY_HIDDEN bool collector_is_due(const struct mutator *m);
+GREY_HIDDEN void collector_poll(struct mutator *m);
+/* On allocation's slow path, busy: sweeps its part, so that all is swept before the next cycle is due. */
+GREY_HIDDEN void collector_assist_sweep(struct mutator *m);
+
+/* The heap size at which the next cycle should be over, and the number of cycles so far. */
+GREY_HIDDEN uint64_t collector_goal(void);
+GREY_HIDDEN uint64_t collector_cycles(void);
+/* A setting that the goal depends on was changed. */
+GREY_HIDDEN void collector_settings_changed(void);
+
+/* Runs f with threads stopped and every span swept, no cycle in progress: for verify, dump. */
+GREY_HIDDEN void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context);
+
+#endif

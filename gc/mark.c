@@ -1,0 +1,570 @@
+/* mark: the markers.
+
+   A word that may name an object goes onto a stack; popped, it waits in a ring of PIPE entries while what
+   it names is fetched; at the ring's end the object is marked, and scanned if it was not marked before
+   (docs/decisions/0001 has the measurements). Two markers may not both mark one object: the mark bit
+   is set by compare-and-swap; with one marker by a plain store.
+
+   M1  A word is on some stack, in some ring, or its object is marked and has been scanned, or its span is
+       set down for a rescan (the queue's memory had run out).
+   M2  Marking is over when every marker found its own stack and ring and the pool empty. A marker that is
+       idle has nothing; a marker that is not may put packets into the pool; so when all are idle, the
+       pool is empty for good. */
+#include "gc/mark.h"
+
+#include <string.h>
+
+#include "alloc/limits.h"
+#include "alloc/machine.h"
+#include "gc/lifetime.h"
+#include "gc/queue.h"
+#include "gc/space.h"
+#include "gc/stats.h"
+
+#define PIPE        16 /* a power of two */
+#define WORKERS_MAX 64
+#define PIECE       KIB(128)
+/* On a stack: not an object but a piece of one that is scanned piece by piece. */
+#define PIECE_TAG ((uintptr_t)1 << 63)
+/* A marker looks this often, in objects, whether others are idle. */
+#define SHARE_EVERY 64
+/* A smaller heap is marked faster than others can be woken. */
+#define PARALLEL_BYTES MIB(2)
+#define ALONE_WORDS    4096
+#define IDLE_SPINS     2000
+
+struct waiting {
+    uintptr_t base;
+    struct atomicw *mark, *alloc;
+    uint32_t bit; /* of both words */
+    uint32_t entry;
+};
+
+struct marker {
+    struct grey_tracer tracer; /* first: what trace callbacks get */
+    struct root_sink sink;
+    struct queue queue;
+    struct waiting pipe[PIPE];
+    unsigned head;
+    bool alone;       /* no other marker: plain stores will do */
+    uint64_t objects, bytes, root_bytes, overflows;
+    uint64_t cpu_ns;
+    unsigned number;
+} __attribute__((aligned(128)));
+
+static struct {
+    struct marker *marker[WORKERS_MAX]; /* [0] is the coordinator's; others made in mark_prepare() */
+    struct os_helper helper[WORKERS_MAX];
+    unsigned cpus;             /* [const] */
+    unsigned started;          /* workers that exist, [0] counted */
+    unsigned active;           /* [stopped] markers of this cycle */
+    struct atomic32 round;     /* [atomic] workers sleep on it */
+    struct atomic32 wanted;    /* [atomic] markers that take part in the round */
+    struct atomic32 idle;      /* [atomic] markers without work in the round */
+    struct atomic32 left;      /* [atomic] workers that have not finished the round */
+    struct atomic32 overflow;  /* [atomic] a span is set down for a rescan */
+} all = { .started = 1 };
+
+static struct marker coordinator;
+
+/* ---- from words to objects ---- */
+
+/* Whatever a word's page map entry says, without looking at the object. */
+static GREY_NOINLINE uint32_t follow_far(uintptr_t *word)
+{
+    struct span *s = pagemap_find(*word);
+    *word = s->base;
+    return arena_entry(pagemap_arena(s->base), s->base);
+}
+
+static void finish(struct marker *m, const struct waiting *w);
+
+/* Puts a word into the pipe if it names a slot, and takes out what has waited longest. */
+GREY_INLINE void pipe_in(struct marker *m, uintptr_t word)
+{
+    struct arena *a = pagemap_arena(word);
+    if (unlikely(a == NULL))
+        return;
+    uint32_t entry = arena_entry(a, word);
+    if (!CODE_IS_MANAGED(entry))
+        return;
+    if (unlikely(entry_code(entry) == CODE_MANAGED_FAR))
+        entry = follow_far(&word);
+    uint32_t offset = entry_offset(entry, word);
+    unsigned class = code_class(entry_code(entry)), slot = (unsigned)slot_at(class_magic[class], offset);
+    uintptr_t first = word - offset;
+    struct arena *home = pagemap_arena(first);
+    size_t page = arena_page(first), size = class < CLASS_COUNT ? size_classes[class].size : 0;
+    struct waiting in = {
+        .base = first + slot * size,
+        .mark = (struct atomicw *)&home->mark_bits[page][slot / 64],
+        .alloc = (struct atomicw *)&home->span[page].alloc_bits[slot / 64],
+        .bit = slot % 64,
+        .entry = entry,
+    };
+    __builtin_prefetch(in.mark, 1);
+    __builtin_prefetch(in.alloc);
+    __builtin_prefetch((const void *)in.base);
+    struct waiting *place = &m->pipe[m->head], out = *place;
+    *place = in;
+    m->head = (m->head + 1) % PIPE;
+    if (likely(out.mark != NULL))
+        finish(m, &out);
+}
+
+/* ---- scanning ---- */
+
+static GREY_COLD void push_overflow(struct marker *m, uintptr_t word);
+
+GREY_INLINE void push(struct marker *m, uintptr_t word)
+{
+    if (unlikely(!queue_push(&m->queue, word)))
+        push_overflow(m, word);
+}
+
+/* Words that cannot be addresses of the heap are most of those in conservative memory. */
+GREY_INLINE bool is_near_heap(uintptr_t word)
+{
+    return (word >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first) < WINDOW_SLOTS;
+}
+
+GREY_INLINE bool may_be_managed(uintptr_t word)
+{
+    return is_near_heap(word) || (word >> ADDRESS_BITS == 0 && pagemap_outside(word) != NULL);
+}
+
+/* The reads of memory that threads were stopped in the middle of writing. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static void
+scan_words(struct marker *m, const uintptr_t *from, const uintptr_t *to)
+{
+    for (; from < to; from++) {
+        uintptr_t word = *from;
+        if (word >= MIN_ALIGN && may_be_managed(word))
+            push(m, word);
+    }
+}
+
+static void scan_bits(struct marker *m, uintptr_t base, size_t bytes)
+{
+    struct span *s = pagemap_find(base);
+    const uint64_t *map = typed_bits(s);
+    size_t first = (base - s->base) / sizeof(void *), n = bytes / sizeof(void *), bit = first % 64;
+    uint64_t bits = map[first / 64] >> bit;
+    if (bit + n > 64)
+        bits |= map[first / 64 + 1] << (64 - bit);
+    for (bits &= low_mask(n); bits != 0; bits &= bits - 1) {
+        uintptr_t word = ((const uintptr_t *)base)[lowest_bit(bits)];
+        if (word >= MIN_ALIGN && may_be_managed(word))
+            push(m, word);
+    }
+}
+
+/* Words [from, to) of a typed object whose first word is base. */
+static void scan_type(struct marker *m, const struct grey_type *type, const uintptr_t *base, const uintptr_t *from,
+                      const uintptr_t *to)
+{
+    size_t k = (size_t)(from - base) % type->words;
+    for (; from < to; from++, k = k + 1 == type->words ? 0 : k + 1)
+        if ((type->pointers[k / 64] >> (k % 64) & 1) != 0 && *from >= MIN_ALIGN && may_be_managed(*from))
+            push(m, *from);
+}
+
+/* [from, to) of a large object: a piece of it now, the rest onto the stack, where others may take it. */
+static void scan_piece(struct marker *m, uintptr_t from)
+{
+    struct span *s = pagemap_find(from);
+    uintptr_t end = s->base + span_slot_bytes(s), to = end - from > PIECE ? from + PIECE : end;
+    if (s->trace == TRACE_TYPE)
+        end -= sizeof(void *);
+    if (to < end)
+        push(m, to | PIECE_TAG);
+    else
+        to = end;
+    if (s->trace == TRACE_TYPE) {
+        const struct grey_type *type = *(const struct grey_type *const *)end;
+        if (type != NULL && type->any)
+            scan_type(m, type, (const uintptr_t *)s->base, (const uintptr_t *)from, (const uintptr_t *)to);
+    } else {
+        scan_words(m, (const uintptr_t *)from, (const uintptr_t *)to);
+    }
+}
+
+static GREY_NOINLINE void scan_special(struct marker *m, uintptr_t base, unsigned trace, size_t size)
+{
+    struct span *s = pagemap_find(base);
+    if (trace == TRACE_TYPE) {
+        const uintptr_t *last = (const uintptr_t *)(base + size) - 1;
+        const struct grey_type *type = (const struct grey_type *)*last;
+        if (type != NULL && type->any)
+            scan_type(m, type, (const uintptr_t *)base, (const uintptr_t *)base, last);
+    } else if (trace == TRACE_WEAK) {
+        lifetime_found_weak(base, s->kind);
+    } else {
+        /* H15: it has no references before its first word is written. */
+        if (*(const uintptr_t *)base == 0 && !without(H15_ZERO))
+            return;
+        space_kind_callback(s->kind)((void *)base, &m->tracer);
+    }
+}
+
+static void scan(struct marker *m, uintptr_t base, uint32_t entry, size_t size)
+{
+    unsigned trace = entry_trace(entry);
+    if (likely(trace == TRACE_CONSERVATIVE && size <= PIECE))
+        scan_words(m, (const uintptr_t *)base, (const uintptr_t *)(base + size));
+    else if (trace == TRACE_BITS)
+        scan_bits(m, base, size);
+    else if (size > PIECE && (trace == TRACE_CONSERVATIVE || trace == TRACE_TYPE))
+        scan_piece(m, base);
+    else if (trace != TRACE_NONE)
+        scan_special(m, base, trace, size);
+}
+
+/* ---- marking ---- */
+
+/* Sets the bit; false when it was set. */
+GREY_INLINE bool mark_bit(struct marker *m, struct atomicw *word, uintptr_t bit)
+{
+    uintptr_t old = aw_load_relaxed(word); /* relaxed: bits are only set while threads are stopped */
+    if ((old & bit) != 0)
+        return false;
+    if (m->alone) {
+        aw_store_relaxed(word, old | bit);
+        return true;
+    }
+    while (!aw_cas_full(word, old, old | bit)) {
+        old = aw_load_relaxed(word);
+        if ((old & bit) != 0)
+            return false;
+    }
+    return true;
+}
+
+static size_t size_of_entry(uintptr_t base, uint32_t entry)
+{
+    unsigned class = code_class(entry_code(entry));
+    return likely(class < CLASS_COUNT) ? size_classes[class].size : pagemap_record(base)->pages * PAGE_BYTES;
+}
+
+static void finish(struct marker *m, const struct waiting *w)
+{
+    uintptr_t bit = (uintptr_t)1 << w->bit;
+    if (unlikely((aw_load_relaxed(w->alloc) & bit) == 0) && !without(H3_ALLOC))
+        return;
+    if (!mark_bit(m, w->mark, bit))
+        return;
+    size_t size = size_of_entry(w->base, w->entry);
+    m->objects++;
+    m->bytes += size;
+    if (entry_trace(w->entry) != TRACE_NONE)
+        scan(m, w->base, w->entry, size);
+}
+
+/* No memory for the queue: the object is marked now and its span set down, so that all its marked objects
+   are scanned again when the queues are empty. Each time at least one object more is marked. */
+static void push_overflow(struct marker *m, uintptr_t word)
+{
+    struct object o;
+    m->overflows++;
+    if (without(H5_OVERFLOW) || !object_find(word & ~PIECE_TAG, &o))
+        return;
+    if ((word & PIECE_TAG) == 0) {
+        if (!mark_bit(m, mark_word_of(o.span->base, o.slot), (uintptr_t)1 << (o.slot % 64)))
+            return;
+        m->objects++;
+        m->bytes += o.size;
+    }
+    o.span->rescan = 1;
+    /* release: pairs with the acquire in rescan_all(). */
+    a32_store_release(&all.overflow, 1);
+}
+
+/* Empties the pipe's waiting entries. Says whether there were any. */
+static bool pipe_out(struct marker *m)
+{
+    bool any = false;
+    for (unsigned i = 0; i < PIPE; i++) {
+        struct waiting *place = &m->pipe[m->head], out = *place;
+        place->mark = NULL;
+        m->head = (m->head + 1) % PIPE;
+        if (out.mark != NULL) {
+            any = true;
+            finish(m, &out);
+        }
+    }
+    return any;
+}
+
+/* Until the marker has nothing left and there is nothing in the pool (true), or for so many words. */
+static bool drain(struct marker *m, size_t words)
+{
+    for (size_t n = 0; n < words; n++) {
+        uintptr_t word = queue_pop(&m->queue);
+        if (unlikely(word == 0)) {
+            if (!pipe_out(m))
+                return true;
+        } else if (unlikely((word & PIECE_TAG) != 0)) {
+            scan_piece(m, word & ~PIECE_TAG);
+        } else {
+            pipe_in(m, word);
+        }
+        if (unlikely(n % SHARE_EVERY == 0) && !m->alone && a32_load_relaxed(&all.idle) != 0)
+            queue_share(&m->queue);
+    }
+    return false;
+}
+
+/* ---- several markers ---- */
+
+/* Until all are idle at once (M2). */
+static void drain_together(struct marker *m)
+{
+    uint32_t wanted = a32_load_relaxed(&all.wanted);
+    for (;;) {
+        drain(m, SIZE_MAX);
+        if (a32_add_full(&all.idle, 1) + 1 == wanted) {
+            if (!queue_pool_has_work())
+                return;
+        }
+        for (unsigned spins = 0; !queue_pool_has_work(); spins++) {
+            if (a32_load_acquire(&all.idle) == wanted)
+                return;
+            if (spins < IDLE_SPINS)
+                cpu_relax();
+            else
+                machine_yield();
+        }
+        a32_add_full(&all.idle, (uint32_t)-1);
+    }
+}
+
+static void worker_round(struct marker *m)
+{
+    uint64_t cpu = gcstats_cpu();
+    m->alone = false;
+    drain_together(m);
+    m->cpu_ns += gcstats_cpu() - cpu;
+}
+
+static void worker(void *marker)
+{
+    struct marker *m = marker;
+    uint32_t seen = 0;
+    for (;;) {
+        uint32_t round = a32_load_acquire(&all.round);
+        if (round == seen) {
+            os_futex_wait(&all.round, seen);
+            continue;
+        }
+        seen = round;
+        if (m->number >= a32_load_acquire(&all.wanted))
+            continue;
+        worker_round(m);
+        /* release: our marks are seen by who waits in run_round(). */
+        if (a32_add_full(&all.left, (uint32_t)-1) == 1)
+            os_futex_wake(&all.left, 1);
+    }
+}
+
+static void run_round(unsigned markers)
+{
+    a32_store_relaxed(&all.idle, 0);
+    a32_store_relaxed(&all.left, markers - 1);
+    a32_store_release(&all.wanted, markers);
+    a32_add_full(&all.round, 1);
+    os_futex_wake(&all.round, INT_MAX);
+    drain_together(&coordinator);
+    for (uint32_t left; (left = a32_load_acquire(&all.left)) != 0;)
+        os_futex_wait(&all.left, left);
+}
+
+static void rescan_span(struct span *s, void *unused)
+{
+    (void)unused;
+    if (!s->rescan)
+        return;
+    s->rescan = 0;
+    size_t size = span_slot_bytes(s);
+    uint32_t entry = arena_entry(pagemap_arena(s->base), s->base);
+    for (unsigned slot = 0; slot < s->slots; slot++)
+        if ((aw_load_relaxed(mark_word_of(s->base, slot)) >> (slot % 64) & 1) != 0) {
+            scan(&coordinator, s->base + slot * size, entry, size);
+            drain(&coordinator, SIZE_MAX);
+        }
+}
+
+/* What did not fit. The queues are empty and one marker is at work. */
+static void rescan_all(void)
+{
+    while (a32_load_acquire(&all.overflow) != 0) {
+        a32_store_relaxed(&all.overflow, 0);
+        coordinator.alone = true;
+        space_each_span_stopped(rescan_span, NULL);
+    }
+}
+
+void mark_drain_stopped(void)
+{
+    /* Others are woken when there is something to share. */
+    if (!drain(&coordinator, all.active > 1 ? ALONE_WORDS : SIZE_MAX)) {
+        coordinator.alone = false;
+        run_round(all.active);
+    }
+    coordinator.alone = true;
+    rescan_all();
+}
+
+/* ---- roots ---- */
+
+/* H16: a pointer one past an object's end is the next slot's first byte. */
+static void push_past_end(struct marker *m, uintptr_t word)
+{
+    struct object o;
+    if (!without(H16_PAST) && object_find(word - 1, &o) && o.base + o.size == word)
+        push(m, word - 1);
+}
+
+__attribute__((no_sanitize("address", "thread", "undefined"))) static void
+scan_private(struct marker *m, const uintptr_t *from, const uintptr_t *to)
+{
+    grey_decode_fn *decode = roots_decode;
+    for (; from < to; from++) {
+        uintptr_t word = decode == NULL ? *from : decode(*from);
+        if (word < MIN_ALIGN || !may_be_managed(word))
+            continue;
+        push(m, word);
+        if (word % MIN_ALIGN == 0)
+            push_past_end(m, word);
+    }
+}
+
+static void root_range(struct root_sink *sink, const struct root_range *r)
+{
+    (void)sink;
+    coordinator.root_bytes += (uintptr_t)r->to - (uintptr_t)r->from;
+    if (root_is_private(r->class))
+        scan_private(&coordinator, r->from, r->to);
+    else
+        scan_words(&coordinator, r->from, r->to);
+}
+
+static void root_exact(struct root_sink *sink, enum root_class class, void *slot, uintptr_t value)
+{
+    (void)sink;
+    (void)class;
+    (void)slot;
+    coordinator.root_bytes += sizeof value;
+    mark_word(value);
+}
+
+static void tracer_edge(struct grey_tracer *t, void *slot, void *value)
+{
+    (void)slot;
+    if ((uintptr_t)value >= MIN_ALIGN && may_be_managed((uintptr_t)value))
+        push((struct marker *)t, (uintptr_t)value);
+}
+
+static void tracer_words(struct grey_tracer *t, void *from, size_t count)
+{
+    scan_words((struct marker *)t, from, (const uintptr_t *)from + count);
+}
+
+void mark_word(uintptr_t word)
+{
+    if (word >= MIN_ALIGN && may_be_managed(word))
+        push(&coordinator, word);
+}
+
+bool mark_object(const struct object *o)
+{
+    if (!mark_bit(&coordinator, mark_word_of(o->span->base, o->slot), (uintptr_t)1 << (o->slot % 64)))
+        return false;
+    coordinator.objects++;
+    coordinator.bytes += o->size;
+    return true;
+}
+
+struct root_sink *mark_sink(void)
+{
+    return &coordinator.sink;
+}
+
+/* ---- a cycle ---- */
+
+static void marker_init(struct marker *m, unsigned number)
+{
+    m->number = number;
+    m->tracer = (struct grey_tracer){ tracer_edge, tracer_words };
+    m->sink = (struct root_sink){ root_range, root_exact, &m->tracer };
+    m->alone = true;
+}
+
+void mark_init(void)
+{
+    marker_init(&coordinator, 0);
+    all.marker[0] = &coordinator;
+    all.cpus = limits_cpus("");
+}
+
+unsigned mark_cpus(void)
+{
+    return all.cpus;
+}
+
+/* A worker more, if the system allows: fewer will do. */
+static bool start_worker(unsigned number)
+{
+    struct marker *m = all.marker[number];
+    if (m == NULL) {
+        m = meta_alloc(sizeof *m + 64);
+        if (m == NULL)
+            return false;
+        m = (struct marker *)round_up((uintptr_t)m, 128);
+        marker_init(m, number);
+        all.marker[number] = m;
+    }
+    all.helper[number] = (struct os_helper){ worker, m, "grey-marker" };
+    return (m->queue.top != NULL || queue_open(&m->queue)) && os_helper_start(&all.helper[number]);
+}
+
+void mark_prepare(size_t live_bytes)
+{
+    unsigned want = option_now(&options.workers) != 0 ? (unsigned)option_now(&options.workers) : all.cpus;
+    want = want > WORKERS_MAX ? WORKERS_MAX : want;
+    if (live_bytes < PARALLEL_BYTES && option_now(&options.stress) == 0)
+        want = 1;
+    while (all.started < want && start_worker(all.started))
+        all.started++;
+    all.active = want < all.started ? want : all.started;
+    queue_reserve(2 + 2 * all.active);
+    if (coordinator.queue.top == NULL && !queue_open(&coordinator.queue))
+        report_fatal("no memory for a mark queue of 16 KiB");
+}
+
+void mark_begin_stopped(void)
+{
+    for (unsigned i = 0; i < all.active; i++) {
+        struct marker *m = all.marker[i];
+        m->objects = m->bytes = m->root_bytes = m->overflows = m->cpu_ns = 0;
+    }
+}
+
+struct mark_totals mark_end_stopped(void)
+{
+    struct mark_totals t = { .workers = all.active };
+    for (unsigned i = 0; i < all.active; i++) {
+        const struct marker *m = all.marker[i];
+        t.objects += m->objects;
+        t.bytes += m->bytes;
+        t.root_bytes += m->root_bytes;
+        t.overflows += m->overflows;
+        t.cpu_ns += m->cpu_ns;
+    }
+    return t;
+}
+
+void mark_fork_child(void)
+{
+    all.started = all.active = 1;
+    queue_fork_child();
+}

@@ -1,0 +1,193 @@
+/* queue: see queue.h. */
+#include "gc/queue.h"
+
+/* One mapping's worth. */
+#define CHUNK_PACKETS 16
+#define KEEP_PACKETS  64
+
+/* The lock is a marker's only: no thread that can be stopped ever holds it. */
+static struct {
+    struct lock lock;
+    struct packet *full, *empty; /* [lock:mark] */
+    size_t empty_count;          /* [lock:mark] */
+    size_t made, limit;          /* [lock:mark] */
+    struct atomic32 full_count;  /* [atomic] changes under the lock */
+} pool = { .lock = LOCK_INIT(RANK_MARK) };
+
+static void put_empty_locked(struct packet *p)
+{
+    p->count = 0;
+    p->next = pool.empty;
+    pool.empty = p;
+    pool.empty_count++;
+}
+
+static bool grow_locked(void)
+{
+    if (pool.limit != 0 && pool.made + CHUNK_PACKETS > pool.limit)
+        return false;
+    struct packet *chunk = os_map(CHUNK_PACKETS * sizeof *chunk);
+    if (chunk == NULL)
+        return false;
+    pool.made += CHUNK_PACKETS;
+    for (size_t i = 0; i < CHUNK_PACKETS; i++)
+        put_empty_locked(&chunk[i]);
+    return true;
+}
+
+static struct packet *take_empty_locked(void)
+{
+    if (pool.empty == NULL && !grow_locked())
+        return NULL;
+    struct packet *p = pool.empty;
+    pool.empty = p->next;
+    pool.empty_count--;
+    return p;
+}
+
+static struct packet *take_full_locked(void)
+{
+    struct packet *p = pool.full;
+    if (p == NULL)
+        return NULL;
+    pool.full = p->next;
+    a32_store_relaxed(&pool.full_count, a32_load_relaxed(&pool.full_count) - 1);
+    return p;
+}
+
+static void put_full_locked(struct packet *p)
+{
+    p->next = pool.full;
+    pool.full = p;
+    /* relaxed: a hint for queue_pool_has_work(); who acts on it takes the lock. */
+    a32_store_relaxed(&pool.full_count, a32_load_relaxed(&pool.full_count) + 1);
+}
+
+void queue_reserve(size_t packets)
+{
+    lock_take(&pool.lock);
+    while (pool.empty_count < packets && grow_locked())
+        ;
+    lock_drop(&pool.lock);
+}
+
+bool queue_open(struct queue *q)
+{
+    lock_take(&pool.lock);
+    q->top = take_empty_locked();
+    q->spare = q->top == NULL ? NULL : take_empty_locked();
+    if (q->top != NULL && q->spare == NULL)
+        put_empty_locked(q->top);
+    lock_drop(&pool.lock);
+    return q->spare != NULL;
+}
+
+void queue_close(struct queue *q)
+{
+    assert(q->top->count == 0 && q->spare->count == 0);
+    lock_take(&pool.lock);
+    put_empty_locked(q->top);
+    put_empty_locked(q->spare);
+    lock_drop(&pool.lock);
+    q->top = q->spare = NULL;
+}
+
+static void swap(struct queue *q)
+{
+    struct packet *p = q->top;
+    q->top = q->spare;
+    q->spare = p;
+}
+
+/* The top is full. */
+bool queue_push_slow(struct queue *q, uintptr_t word)
+{
+    if (q->spare->count != 0) {
+        lock_take(&pool.lock);
+        struct packet *empty = take_empty_locked();
+        if (empty != NULL) {
+            put_full_locked(q->spare);
+            q->spare = empty;
+        }
+        lock_drop(&pool.lock);
+        if (empty == NULL)
+            return false;
+    }
+    swap(q);
+    q->top->word[q->top->count++] = word;
+    return true;
+}
+
+/* The top is empty. */
+uintptr_t queue_pop_slow(struct queue *q)
+{
+    if (q->spare->count == 0) {
+        if (!queue_pool_has_work())
+            return 0;
+        lock_take(&pool.lock);
+        struct packet *full = take_full_locked();
+        if (full != NULL) {
+            put_empty_locked(q->spare);
+            q->spare = full;
+        }
+        lock_drop(&pool.lock);
+        if (full == NULL)
+            return 0;
+    }
+    swap(q);
+    return q->top->word[--q->top->count];
+}
+
+void queue_share(struct queue *q)
+{
+    if (queue_pool_has_work())
+        return;
+    lock_take(&pool.lock);
+    struct packet *p = take_empty_locked();
+    if (p != NULL && q->spare->count != 0) {
+        put_full_locked(q->spare);
+        q->spare = p;
+    } else if (p != NULL && q->top->count > 1) {
+        /* The older half: nearer to the roots, so more hangs on it. */
+        size_t half = q->top->count / 2;
+        __builtin_memcpy(p->word, q->top->word, half * sizeof p->word[0]);
+        __builtin_memmove(q->top->word, q->top->word + half, (q->top->count - half) * sizeof p->word[0]);
+        p->count = half;
+        q->top->count -= half;
+        put_full_locked(p);
+    } else if (p != NULL) {
+        put_empty_locked(p);
+    }
+    lock_drop(&pool.lock);
+}
+
+bool queue_pool_has_work(void)
+{
+    return a32_load_relaxed(&pool.full_count) != 0;
+}
+
+/* Chunks are not tracked: the pages of packets beyond those kept lose their memory, not their address. */
+void queue_trim(void)
+{
+    lock_take(&pool.lock);
+    size_t n = 0;
+    for (struct packet *p = pool.empty; p != NULL; p = p->next)
+        if (++n > KEEP_PACKETS && sizeof *p % os_page_size() == 0 && p->next != NULL) {
+            struct packet *next = p->next;
+            if (os_discard(p, sizeof *p))
+                p->next = next;
+        }
+    lock_drop(&pool.lock);
+}
+
+void queue_fork_child(void)
+{
+    pool.lock = (struct lock)LOCK_INIT(RANK_MARK);
+}
+
+void queue_limit(size_t packets)
+{
+    lock_take(&pool.lock);
+    pool.limit = packets == 0 ? 0 : pool.made + packets;
+    lock_drop(&pool.lock);
+}

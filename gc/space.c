@@ -1,0 +1,376 @@
+/* space: allocation of managed objects; spans from their centrals and from the page heap. */
+#include "gc/space.h"
+
+#include <string.h>
+
+#include "gc/central.h"
+#include "gc/kind.h"
+#include "gc/mutator.h"
+#include "gc/writes.h"
+
+/* A run is zeroed at once and should stay in the cache until it is used. */
+#define RUN_BYTES KIB(8)
+/* Zeroing more than this at once would keep others waiting for a stop. */
+#define ZERO_CHUNK MIB(1)
+
+struct grey_bins space_no_bins;
+
+static struct fixalloc kind_caches = { .size = sizeof(struct kind_cache) };
+
+/* [atomic] all of them statistics, or bounds, but for live */
+static struct {
+    struct atomicw live_bytes; /* marked, and taken since */
+    struct atomicw allocated_bytes, allocated_objects;
+} account;
+
+/* ---- the account ---- */
+
+static void account_taken(struct mutator *m, size_t objects, size_t bytes)
+{
+    m->cache.fresh_bytes += bytes;
+    m->cache.fresh_objects += objects;
+    if (m->cache.fresh_bytes >= SPACE_ACCOUNT_BYTES)
+        space_account(m);
+}
+
+void space_account(struct mutator *m)
+{
+    /* relaxed: a trigger that is seen late is a little late */
+    aw_add_relaxed(&account.live_bytes, m->cache.fresh_bytes);
+    aw_add_relaxed(&account.allocated_bytes, m->cache.fresh_bytes);
+    aw_add_relaxed(&account.allocated_objects, m->cache.fresh_objects);
+    m->cache.fresh_bytes = m->cache.fresh_objects = 0;
+}
+
+/* Of slots that were taken, but not used. */
+static void account_returned(struct mutator *m, size_t objects, size_t bytes)
+{
+    m->cache.fresh_bytes -= bytes; /* may wrap; so does the sum, back */
+    m->cache.fresh_objects -= objects;
+}
+
+uint64_t space_live_bytes(void)
+{
+    return aw_load_relaxed(&account.live_bytes);
+}
+
+void space_set_live_stopped(uint64_t marked_bytes)
+{
+    aw_store_relaxed(&account.live_bytes, marked_bytes);
+}
+
+struct space_sums space_sums(void)
+{
+    struct space_sums sums;
+    central_sums(&sums);
+    sums.allocated_bytes = aw_load_relaxed(&account.allocated_bytes);
+    sums.allocated_objects = aw_load_relaxed(&account.allocated_objects);
+    return sums;
+}
+
+/* ---- runs ---- */
+
+static size_t slot_count_of_run(size_t slot_bytes)
+{
+    size_t n = RUN_BYTES / slot_bytes;
+    return n == 0 || option_now(&options.stress) != 0 ? 1 : n;
+}
+
+/* The first slot from i on whose alloc bit is as wanted, or end. */
+static unsigned find_slot(struct span *s, unsigned i, unsigned end, bool set)
+{
+    while (i < end) {
+        /* relaxed: others only clear bits, of objects freed early */
+        uint64_t word = aw_load_relaxed(alloc_word_of(s, i)), rest = (set ? word : ~word) >> (i % 64);
+        if (rest != 0) {
+            i += lowest_bit(rest);
+            break;
+        }
+        i = (i / 64 + 1) * 64;
+    }
+    return i < end ? i : end;
+}
+
+static void set_alloc_bits(struct span *s, unsigned from, unsigned to)
+{
+    while (from < to) {
+        unsigned bit = from % 64, n = 64 - bit < to - from ? 64 - bit : to - from;
+        /* The zeroes come first (H2): x86's or is a full barrier; elsewhere markers see them through the
+           stop. */
+        aw_or_relaxed(alloc_word_of(s, from), low_mask(n) << bit);
+        from += n;
+    }
+}
+
+/* The next run of the cached span becomes the bin's. False when there is none. */
+static bool take_run(struct mutator *m, struct cached *c, struct grey_bin *bin)
+{
+    struct span *s = c->span;
+    size_t size = span_slot_bytes(s);
+    unsigned from = find_slot(s, c->next_slot, s->slots, false);
+    if (from == s->slots)
+        return false;
+    unsigned most = s->slots - from, want = (unsigned)slot_count_of_run(size);
+    unsigned to = find_slot(s, from, from + (want < most ? want : most), true);
+    uintptr_t base = s->base + from * size, bytes = (to - from) * size;
+    if (!s->zeroed && !without(H2_ZERO))
+        memset((void *)base, 0, bytes);
+    if (unlikely(writes_checked()))
+        writes_zeroed(base, bytes);
+    set_alloc_bits(s, from, to);
+    c->next_slot = to;
+    bin->cursor = base;
+    bin->limit = base + bytes;
+    account_taken(m, to - from, bytes);
+    return true;
+}
+
+/* ---- a thread's cache ---- */
+
+static struct kind_cache *kind_cache_of(struct mutator *m, grey_kind kind)
+{
+    struct kind_cache *kc = m->cache.kind[kind];
+    if (likely(kc != NULL))
+        return kc;
+    kc = fixalloc_take(&kind_caches);
+    if (kc == NULL)
+        return NULL;
+    m->cache.kind[kind] = kc;
+    m->local.bins[kind] = &kc->bins;
+    return kc;
+}
+
+static void *alloc_small(struct mutator *m, grey_kind kind, unsigned class)
+{
+    struct kind_cache *kc = kind_cache_of(m, kind);
+    if (kc == NULL)
+        return NULL;
+    struct grey_bin *bin = &kc->bins.bin[class];
+    struct cached *c = &kc->cached[class];
+    size_t size = size_classes[class].size;
+    for (;;) {
+        if (bin->limit - bin->cursor >= size) {
+            uintptr_t p = bin->cursor;
+            bin->cursor += size;
+            return (void *)p;
+        }
+        if (c->span != NULL && take_run(m, c, bin))
+            continue;
+        bin->cursor = bin->limit = 0;
+        c->span = central_exchange(kind, class, c->span);
+        c->next_slot = 0;
+        if (c->span == NULL)
+            return NULL;
+    }
+}
+
+/* Fewer than 16 bytes without pointers: the next place in the block in use that is aligned to the
+   largest power of two up to the size. */
+static void *alloc_tiny(struct mutator *m, size_t size)
+{
+    size_t align = size <= 1 ? 1 : size <= 2 ? 2 : size <= 4 ? 4 : 8;
+    uintptr_t p = round_up(m->cache.tiny, align);
+    if (m->cache.tiny == 0 || p + size > m->cache.tiny_end) {
+        p = (uintptr_t)alloc_small(m, GREY_NOSCAN, CLASS_SMALL_FIRST);
+        if (p == 0)
+            return NULL;
+        m->cache.tiny_end = p + MIN_ALIGN;
+    }
+    m->cache.tiny = p + (size == 0 ? 1 : size);
+    return (void *)p;
+}
+
+/* ---- large objects ---- */
+
+/* With steps in which a stop may come: nobody knows of the span yet. */
+static void zero_large(struct mutator *m, char *p, size_t bytes)
+{
+    while (bytes > 0) {
+        size_t n = bytes < ZERO_CHUNK ? bytes : ZERO_CHUNK;
+        memset(p, 0, n);
+        p += n;
+        bytes -= n;
+        mutator_leave(m);
+        (void)mutator_enter("grey_alloc");
+    }
+}
+
+static void *alloc_large(struct mutator *m, grey_kind kind, size_t size, size_t alignment)
+{
+    struct span *s = central_take_large(kind, pages_for(size), alignment <= PAGE_BYTES ? 1 : alignment >> PAGE_SHIFT);
+    if (s == NULL)
+        return NULL;
+    size_t bytes = s->pages * PAGE_BYTES;
+    if (!s->zeroed)
+        zero_large(m, (char *)s->base, bytes);
+    if (unlikely(writes_checked()))
+        writes_zeroed(s->base, bytes);
+    central_publish_large(s);
+    account_taken(m, 1, bytes);
+    return (void *)s->base;
+}
+
+void *space_alloc(struct mutator *m, grey_kind kind, size_t size, size_t alignment)
+{
+    if (kind == GREY_NOSCAN && size < MIN_ALIGN && alignment <= 8)
+        return alloc_tiny(m, size);
+    if (alignment <= MIN_ALIGN && size <= SMALL_MAX)
+        return alloc_small(m, kind, size == 0 ? CLASS_SMALL_FIRST : sizeclass_of(size));
+    unsigned class = alignment <= PAGE_BYTES ? sizeclass_aligned(size, alignment) : CLASS_NONE;
+    if (class != CLASS_NONE && class <= CLASS_SMALL_LAST)
+        return alloc_small(m, kind, class);
+    return alloc_large(m, kind, size, alignment);
+}
+
+/* ---- typed objects ---- */
+
+/* Writes n bits from bit `at` on; the words are the owner's to write (who caches the span). */
+static void put_bits(uint64_t *map, size_t at, uint64_t bits, size_t n)
+{
+    size_t bit = at % 64;
+    uint64_t *word = &map[at / 64];
+    *word = (*word & ~(low_mask(n) << bit)) | bits << bit;
+    if (bit + n > 64)
+        word[1] = (word[1] & ~low_mask(bit + n - 64)) | bits >> (64 - bit);
+}
+
+/* The pointer bits of n words of an array of the type. */
+static uint64_t array_bits(const struct grey_type *type, size_t n)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < n; i += type->words)
+        bits |= (type->pointers[0] & low_mask(type->words)) << i;
+    return bits & low_mask(n);
+}
+
+static void *alloc_typed_small(struct mutator *m, const struct grey_type *type, size_t bytes)
+{
+    void *p = space_alloc(m, GREY_TYPED, bytes, MIN_ALIGN);
+    if (p == NULL)
+        return NULL;
+    struct span *s = pagemap_find((uintptr_t)p);
+    size_t words = bytes / sizeof(void *), slot_words = span_slot_bytes(s) / sizeof(void *);
+    put_bits(typed_bits(s), ((uintptr_t)p - s->base) / sizeof(void *), array_bits(type, words), slot_words);
+    return p;
+}
+
+void *space_alloc_typed(struct mutator *m, const struct grey_type *type, size_t bytes)
+{
+    if (!type->any)
+        return space_alloc(m, GREY_NOSCAN, bytes, MIN_ALIGN);
+    if (bytes <= TYPED_BITS_MAX)
+        return alloc_typed_small(m, type, bytes);
+    char *p = space_alloc(m, KIND_TYPED_LARGE, bytes + sizeof type, MIN_ALIGN);
+    if (p == NULL)
+        return NULL;
+    size_t slot = span_slot_bytes(pagemap_find((uintptr_t)p));
+    memcpy(p + slot - sizeof type, &type, sizeof type);
+    return p;
+}
+
+/* ---- freeing early ---- */
+
+bool space_free(const struct object *o)
+{
+    struct atomicw *word = alloc_word_of(o->span, o->slot);
+    uintptr_t bit = (uintptr_t)1 << (o->slot % 64);
+    /* Tells of two who free the same object one (H9: while a mark runs, this will be put off). */
+    for (uintptr_t old = aw_load_relaxed(word);; old = aw_load_relaxed(word)) {
+        if ((old & bit) == 0)
+            return false;
+        if (aw_cas_full(word, old, old & ~bit))
+            break;
+    }
+    central_note_freed(o);
+    return true;
+}
+
+/* ---- stops ---- */
+
+/* Calls f for each class the thread has a span of. */
+static void each_cached(struct mutator *m, void (*f)(struct mutator *m, struct cached *c, struct grey_bin *bin))
+{
+    for (unsigned k = 0; k < kind_count(); k++) {
+        struct kind_cache *kc = m->cache.kind[k];
+        for (unsigned class = 1; kc != NULL && class < MANAGED_CLASSES; class++)
+            if (kc->cached[class].span != NULL)
+                f(m, &kc->cached[class], &kc->bins.bin[class]);
+    }
+}
+
+static void mark_slots(struct span *s, unsigned from, unsigned to)
+{
+    for (; from < to; from++)
+        aw_or_relaxed(mark_word_of(s->base, from), (uintptr_t)1 << (from % 64));
+}
+
+static unsigned slot_of(const struct span *s, uintptr_t address)
+{
+    return (unsigned)slot_at(class_magic[code_class(s->code)], address - s->base);
+}
+
+/* A thread that was stopped amid the fast path has read the cursor and not yet written it. */
+static void mark_run(struct mutator *m, struct cached *c, struct grey_bin *bin)
+{
+    (void)m;
+    if (bin->cursor < bin->limit)
+        mark_slots(c->span, slot_of(c->span, bin->cursor), slot_of(c->span, bin->limit - 1) + 1);
+}
+
+void space_mark_cached_stopped(struct mutator *m)
+{
+    if (!without(H1_RUN))
+        each_cached(m, mark_run);
+    if (m->cache.tiny != 0) {
+        struct span *s = pagemap_find(m->cache.tiny_end - 1);
+        unsigned slot = slot_of(s, m->cache.tiny_end - 1);
+        mark_slots(s, slot, slot + 1);
+    }
+}
+
+static void sweep_cached(struct mutator *m, struct cached *c, struct grey_bin *bin)
+{
+    (void)m;
+    (void)bin;
+    central_sweep_cached_stopped(c->span);
+    c->next_slot = 0;
+}
+
+void space_sweep_cached_stopped(struct mutator *m)
+{
+    if (!without(H17_SWEEP))
+        each_cached(m, sweep_cached);
+}
+
+static void flush_cached(struct mutator *m, struct cached *c, struct grey_bin *bin)
+{
+    struct span *s = c->span;
+    size_t size = span_slot_bytes(s), rest = bin->limit - bin->cursor;
+    if (bin->cursor < bin->limit) {
+        unsigned from = slot_of(s, bin->cursor), to = slot_of(s, bin->limit - 1) + 1;
+        for (unsigned i = from; i < to; i++)
+            aw_and_relaxed(alloc_word_of(s, i), ~((uintptr_t)1 << (i % 64)));
+        account_returned(m, rest / size, rest);
+    }
+    bin->cursor = bin->limit = 0;
+    c->span = NULL;
+    central_give(s);
+}
+
+void space_cache_flush(struct mutator *m)
+{
+    each_cached(m, flush_cached);
+    space_account(m);
+    m->cache.tiny = m->cache.tiny_end = 0;
+}
+
+void space_cache_end(struct mutator *m)
+{
+    space_cache_flush(m);
+    for (unsigned k = 0; k < GREY_KINDS; k++) {
+        m->local.bins[k] = &space_no_bins;
+        if (m->cache.kind[k] != NULL)
+            fixalloc_give(&kind_caches, m->cache.kind[k]);
+        m->cache.kind[k] = NULL;
+    }
+}

@@ -1,0 +1,72 @@
+/* Cleanups: after the object is gone, several an object, in their thread; cancelling; early frees. */
+#include "api.h"
+
+#include <pthread.h>
+
+enum { OBJECTS = 500, EACH = 3 };
+
+struct record {
+    uintptr_t hidden; /* the object's complement */
+    _Atomic int ran, while_there;
+};
+static struct record records[OBJECTS][EACH];
+static uint64_t ids[OBJECTS][EACH];
+
+static void clean(void *data)
+{
+    struct record *r = data;
+    r->while_there += grey_object_at((void *)~r->hidden, NULL);
+    r->ran++;
+}
+
+static void *make(void *unused)
+{
+    grey_disable(); /* slots are not reused, so that a cleanup can tell whether its object is there */
+    for (int i = 0; i < OBJECTS; i++) {
+        void *p = grey_alloc(GREY_CONSERVATIVE, 64);
+        for (int k = 0; k < EACH; k++) {
+            records[i][k].hidden = ~(uintptr_t)p;
+            ids[i][k] = grey_cleanup_add(p, clean, &records[i][k]);
+            CHECK(ids[i][k] != 0, "a cleanup is added");
+        }
+        if (i % 5 == 0)
+            CHECK(grey_cleanup_cancel(ids[i][1]), "a cleanup is cancelled");
+        if (i % 7 == 0)
+            grey_free(p);
+    }
+    grey_enable();
+    return unused;
+}
+
+static int sum(void)
+{
+    int n = 0;
+    for (int i = 0; i < OBJECTS; i++)
+        for (int k = 0; k < EACH; k++)
+            n += records[i][k].ran;
+    return n;
+}
+
+int main(void)
+{
+    enum { EXPECTED = OBJECTS * EACH - OBJECTS / 5 };
+    pthread_t t;
+    pthread_create(&t, NULL, make, NULL);
+    pthread_join(t, NULL);
+    grey_collect();
+    for (int i = 0; i < 2000 && sum() < EXPECTED * 9 / 10; i++) {
+        usleep(5000);
+        if (i % 100 == 99)
+            grey_collect();
+    }
+    CHECK(sum() >= EXPECTED * 9 / 10 && sum() <= EXPECTED, "%d of %d ran", sum(), EXPECTED);
+    for (int i = 0; i < OBJECTS; i++)
+        for (int k = 0; k < EACH; k++) {
+            const struct record *r = &records[i][k];
+            CHECK(r->ran <= 1, "cleanup %d.%d ran %d times", i, k, r->ran);
+            CHECK(r->while_there == 0, "cleanup %d.%d ran while the object was there", i, k);
+            CHECK(k != 1 || i % 5 != 0 || r->ran == 0, "cleanup %d.%d was cancelled and ran", i, k);
+            CHECK(!r->ran || !grey_cleanup_cancel(ids[i][k]), "what ran cannot be cancelled");
+        }
+    return result();
+}

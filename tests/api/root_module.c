@@ -1,0 +1,155 @@
+/* Modules that come and go: their variables are roots as long as they are loaded; also when a module is
+   opened between the moment a collection begins and the stop; and closing one, by a thread of which the
+   collector knows nothing, while it looks there, does no harm. */
+#include "root.h"
+
+#include <limits.h>
+
+enum { WORDS = 100, RACES = 300 };
+
+static char module_path[PATH_MAX];
+static void *handle;
+static void **words;
+
+static void *open_module(void)
+{
+    void *h = dlopen(module_path, RTLD_NOW | RTLD_LOCAL);
+    if (h == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        abort();
+    }
+    return h;
+}
+
+static void **words_of(void *h, int which)
+{
+    void **(*f)(int) = (void **(*)(int))(uintptr_t)dlsym(h, "plugin_words");
+    return f(which);
+}
+
+static void begin_bss(void)
+{
+    handle = open_module();
+    words = words_of(handle, 0);
+}
+
+static void begin_data(void)
+{
+    handle = open_module();
+    words = words_of(handle, 1);
+}
+
+static void begin_large(void)
+{
+    handle = open_module();
+    words = words_of(handle, 2);
+}
+
+static void store(size_t i, void *p)
+{
+    words[i] = p;
+}
+
+static void *load(size_t i)
+{
+    return words[i];
+}
+
+static void close_module(void)
+{
+    CHECK(dlclose(handle) == 0, "the module is closed");
+}
+
+/* ---- opened after the loader's list was read ---- */
+
+static volatile int stage; /* 1: the thread is cooperative and has the objects; 2: it is to end */
+
+/* Once a stop is wanted the loader's list has been read. Until this thread comes to a safepoint it can
+   open a module and move what only its own memory named. */
+static void *open_late(void *argument)
+{
+    const struct root_kind *k = argument;
+    void **mine = root_hidden_memory(WORDS * sizeof(void *));
+    if (!grey_thread_attach())
+        abort();
+    grey_thread_cooperative(true);
+    CHECK(grey_root_add(mine, WORDS * sizeof(void *)), "a range is registered");
+    words = mine;
+    root_fill((void *)(uintptr_t)k);
+    stage = 1;
+    while (__atomic_load_n(&grey_stop_wanted, __ATOMIC_RELAXED) == 0)
+        usleep(100);
+    begin_large();
+    memcpy(words, mine, WORDS * sizeof(void *));
+    memset(mine, 0, WORDS * sizeof(void *));
+    while (stage != 2) {
+        grey_safepoint();
+        usleep(100);
+    }
+    CHECK(grey_root_remove(mine, WORDS * sizeof(void *)), "a range is removed");
+    return NULL;
+}
+
+static void opened_before_the_stop(void)
+{
+    static const struct root_kind k = { "a module opened late", WORDS, NULL, store, load, NULL, false };
+    pthread_t t;
+    root_died = 0;
+    stage = 0;
+    if (grey_pthread_create(&t, NULL, open_late, (void *)(uintptr_t)&k) != 0)
+        abort();
+    while (stage != 1) {
+        grey_safepoint();
+        usleep(100);
+    }
+    grey_collect();
+    stage = 2;
+    grey_pthread_join(t, NULL);
+    root_collect();
+    CHECK(root_died == 0, "%zu objects died whose module was opened late", root_died);
+    root_on_thread(root_check, &k);
+    close_module();
+    root_check_died(&k);
+}
+
+/* ---- closed while threads are stopped ---- */
+
+static volatile bool racing;
+
+/* Not attached: it runs on whatever the collector does. */
+static void *open_and_close(void *unused)
+{
+    while (racing)
+        dlclose(open_module());
+    return unused;
+}
+
+static void closed_while_stopped(void)
+{
+    pthread_t t;
+    racing = true;
+    if (pthread_create(&t, NULL, open_and_close, NULL) != 0)
+        abort();
+    for (int i = 0; i < RACES; i++)
+        grey_collect();
+    racing = false;
+    pthread_join(t, NULL);
+}
+
+int main(void)
+{
+    static const struct root_kind kinds[] = {
+        { "a module's .bss", WORDS, begin_bss, store, load, close_module, false },
+        { "a module's .data", WORDS, begin_data, store, load, close_module, false },
+        { "a module's large array", WORDS, begin_large, store, load, close_module, false },
+    };
+    char *self = strdup(self_path());
+    *strrchr(self, '/') = '\0';
+    snprintf(module_path, sizeof module_path, "%s/root_plugin.so", self);
+    for (size_t i = 0; i < COUNT(kinds); i++)
+        root_test(&kinds[i]);
+    opened_before_the_stop();
+    closed_while_stopped();
+    free(self);
+    return result();
+}

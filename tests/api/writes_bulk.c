@@ -1,0 +1,66 @@
+/* H14: bulk writes move whole words: a thread may be stopped amid one, and what it moves is found. */
+#include "api.h"
+
+#include <pthread.h>
+
+enum { WORDS = 64, ROUNDS = 300 };
+
+static void **area;           /* WORDS words, of which all but one name an object each */
+static volatile bool ended;
+static volatile unsigned long moves;
+
+struct box {
+    uintptr_t canary;
+    void *unused;
+};
+
+/* Nothing but the area refers to the boxes. */
+static __attribute__((noinline)) void fill_area(void)
+{
+    area = grey_alloc(GREY_CONSERVATIVE, WORDS * sizeof(void *));
+    for (uintptr_t i = 0; i < WORDS - 1; i++) {
+        struct box *b = grey_alloc(GREY_NOSCAN, sizeof *b);
+        b->canary = i + 1000;
+        grey_init(&area[i], b);
+    }
+}
+
+/* To and fro by one word, for ever. */
+static void *shift(void *unused)
+{
+    (void)hide(grey_alloc(GREY_NOSCAN, 16)); /* attached */
+    while (!ended) {
+        grey_move(&area[1], &area[0], (WORDS - 1) * sizeof(void *));
+        grey_move(&area[0], &area[1], (WORDS - 1) * sizeof(void *));
+        moves++;
+        grey_safepoint();
+    }
+    return unused;
+}
+
+/* What died is overwritten by others of its size. */
+static __attribute__((noinline)) void reuse(void)
+{
+    for (int i = 0; i < 2000; i++)
+        ((struct box *)grey_alloc(GREY_NOSCAN, sizeof(struct box)))->canary = 7;
+}
+
+int main(void)
+{
+    pthread_t t;
+    alarm(50);
+    fill_area();
+    CHECK(grey_pthread_create(&t, NULL, shift, NULL) == 0, "a thread");
+    for (int i = 0; i < ROUNDS; i++) {
+        unsigned long before = moves;
+        grey_collect();
+        reuse();
+        while (moves == before && !ended)
+            sched_yield();
+    }
+    ended = true;
+    grey_pthread_join(t, NULL);
+    for (uintptr_t i = 0; i < WORDS - 1; i++)
+        CHECK(((struct box *)area[i])->canary == i + 1000, "box %d was lost", (int)i);
+    return result();
+}
