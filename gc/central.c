@@ -487,19 +487,23 @@ void central_sums(struct space_sums *out)
 struct rows {
     struct grey_class_stats *out;
     size_t max, count;
+    uint64_t known[(GREY_KINDS * MANAGED_CLASSES + 63) / 64]; /* a bit for each kind and class that has a row */
 };
 
+/* NULL when there is no room for it. */
 static struct grey_class_stats *row_of(struct rows *r, const struct span *s)
 {
-    size_t size = s->code == CODE_MANAGED_LARGE ? 0 : span_slot_bytes(s);
-    size_t known = r->count < r->max ? r->count : r->max;
-    for (size_t i = 0; i < known; i++)
+    bool large = s->code == CODE_MANAGED_LARGE;
+    size_t size = large ? 0 : span_slot_bytes(s), at = s->kind * MANAGED_CLASSES + (large ? LARGE : code_class(s->code));
+    if ((r->known[at / 64] >> (at % 64) & 1) == 0) {
+        r->known[at / 64] |= UINT64_C(1) << (at % 64);
+        if (r->count++ < r->max)
+            r->out[r->count - 1] = (struct grey_class_stats){ .kind = s->kind, .size = size };
+    }
+    for (size_t i = 0; i < r->count && i < r->max; i++)
         if (r->out[i].kind == s->kind && r->out[i].size == size)
             return &r->out[i];
-    if (r->count++ >= r->max)
-        return NULL;
-    r->out[r->count - 1] = (struct grey_class_stats){ .kind = s->kind, .size = size };
-    return &r->out[r->count - 1];
+    return NULL;
 }
 
 static void count_span(struct span *s, void *rows)

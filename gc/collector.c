@@ -19,6 +19,7 @@
 #include "gc/kind.h"
 #include "gc/lifetime.h"
 #include "gc/mark.h"
+#include "gc/queue.h"
 #include "gc/stats.h"
 #include "gc/sweeper.h"
 #include "gc/verify.h"
@@ -199,6 +200,8 @@ static void settle(struct cycle_record *r)
         report_fatal("verify: a mark went wrong; see above");
     if (unlikely(writes_checked()))
         writes_check_stopped();
+    if (unlikely(option_now(&options.check_trace) != 0))
+        verify_traces_stopped();
     r->mark = mark_end_stopped();
     r->heap_marked = r->mark.bytes;
     space_flip_stopped();
@@ -220,6 +223,7 @@ static void finish(struct cycle_record *r)
     set_goal(gc.marked_bytes, gc.root_bytes);
     aw_store_relaxed(&gc.last_ns, r->resumed_ns);
     pacer_limiter_update(&gc.limiter, r->resumed_ns, (r->resumed_ns - r->begin_ns) * mark_cpus(), mark_cpus());
+    queue_trim();
     aw_store_release(&gc.cycles, r->number);
     gcstats_cycle(r);
 }

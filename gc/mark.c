@@ -50,7 +50,7 @@ struct marker {
     uint64_t objects, bytes, root_bytes, overflows;
     uint64_t cpu_ns;
     unsigned number;
-} __attribute__((aligned(128)));
+} __attribute__((aligned(64)));
 
 static struct {
     struct marker *marker[WORKERS_MAX]; /* [0] is the coordinator's; others made in mark_prepare() */
@@ -65,7 +65,9 @@ static struct {
     struct atomic32 overflow;  /* [atomic] a span is set down for a rescan */
 } all = { .started = 1 };
 
-static struct marker coordinator;
+/* In metadata: what its pipe holds must not be found as a root in a program that links the archive. */
+static struct marker *coordinator;
+static uint64_t coordinator_since; /* [stopped] its thread's CPU time when the cycle's marking began */
 
 /* ---- from words to objects ---- */
 
@@ -373,7 +375,7 @@ static void run_round(unsigned markers)
     a32_store_release(&all.wanted, markers);
     a32_add_full(&all.round, 1);
     os_futex_wake(&all.round, INT_MAX);
-    drain_together(&coordinator);
+    drain_together(coordinator);
     for (uint32_t left; (left = a32_load_acquire(&all.left)) != 0;)
         os_futex_wait(&all.left, left);
 }
@@ -388,8 +390,8 @@ static void rescan_span(struct span *s, void *unused)
     uint32_t entry = arena_entry(pagemap_arena(s->base), s->base);
     for (unsigned slot = 0; slot < s->slots; slot++)
         if ((aw_load_relaxed(mark_word_of(s->base, slot)) >> (slot % 64) & 1) != 0) {
-            scan(&coordinator, s->base + slot * size, entry, size);
-            drain(&coordinator, SIZE_MAX);
+            scan(coordinator, s->base + slot * size, entry, size);
+            drain(coordinator, SIZE_MAX);
         }
 }
 
@@ -398,7 +400,7 @@ static void rescan_all(void)
 {
     while (a32_load_acquire(&all.overflow) != 0) {
         a32_store_relaxed(&all.overflow, 0);
-        coordinator.alone = true;
+        coordinator->alone = true;
         space_each_span_stopped(rescan_span, NULL);
     }
 }
@@ -406,11 +408,11 @@ static void rescan_all(void)
 void mark_drain_stopped(void)
 {
     /* Others are woken when there is something to share. */
-    if (!drain(&coordinator, all.active > 1 ? ALONE_WORDS : SIZE_MAX)) {
-        coordinator.alone = false;
+    if (!drain(coordinator, all.active > 1 ? ALONE_WORDS : SIZE_MAX)) {
+        coordinator->alone = false;
         run_round(all.active);
     }
-    coordinator.alone = true;
+    coordinator->alone = true;
     rescan_all();
 }
 
@@ -424,28 +426,35 @@ static void push_past_end(struct marker *m, uintptr_t word)
         push(m, word - 1);
 }
 
+static void push_private(struct marker *m, uintptr_t word)
+{
+    if (word < MIN_ALIGN || !may_be_managed(word))
+        return;
+    push(m, word);
+    if (word % MIN_ALIGN == 0)
+        push_past_end(m, word);
+}
+
 __attribute__((no_sanitize("address", "thread", "undefined"))) static void
 scan_private(struct marker *m, const uintptr_t *from, const uintptr_t *to)
 {
     grey_decode_fn *decode = roots_decode;
     for (; from < to; from++) {
-        uintptr_t word = decode == NULL ? *from : decode(*from);
-        if (word < MIN_ALIGN || !may_be_managed(word))
-            continue;
-        push(m, word);
-        if (word % MIN_ALIGN == 0)
-            push_past_end(m, word);
+        uintptr_t word = *from, decoded = decode == NULL ? word : decode(word);
+        push_private(m, word);
+        if (decoded != word)
+            push_private(m, decoded);
     }
 }
 
 static void root_range(struct root_sink *sink, const struct root_range *r)
 {
     (void)sink;
-    coordinator.root_bytes += (uintptr_t)r->to - (uintptr_t)r->from;
+    coordinator->root_bytes += (uintptr_t)r->to - (uintptr_t)r->from;
     if (root_is_private(r->class))
-        scan_private(&coordinator, r->from, r->to);
+        scan_private(coordinator, r->from, r->to);
     else
-        scan_words(&coordinator, r->from, r->to);
+        scan_words(coordinator, r->from, r->to);
 }
 
 static void root_exact(struct root_sink *sink, enum root_class class, void *slot, uintptr_t value)
@@ -453,7 +462,7 @@ static void root_exact(struct root_sink *sink, enum root_class class, void *slot
     (void)sink;
     (void)class;
     (void)slot;
-    coordinator.root_bytes += sizeof value;
+    coordinator->root_bytes += sizeof value;
     mark_word(value);
 }
 
@@ -472,21 +481,21 @@ static void tracer_words(struct grey_tracer *t, void *from, size_t count)
 void mark_word(uintptr_t word)
 {
     if (word >= MIN_ALIGN && may_be_managed(word))
-        push(&coordinator, word);
+        push(coordinator, word);
 }
 
 bool mark_object(const struct object *o)
 {
-    if (!mark_bit(&coordinator, mark_word_of(o->span->base, o->slot), (uintptr_t)1 << (o->slot % 64)))
+    if (!mark_bit(coordinator, mark_word_of(o->span->base, o->slot), (uintptr_t)1 << (o->slot % 64)))
         return false;
-    coordinator.objects++;
-    coordinator.bytes += o->size;
+    coordinator->objects++;
+    coordinator->bytes += o->size;
     return true;
 }
 
 struct root_sink *mark_sink(void)
 {
-    return &coordinator.sink;
+    return coordinator->sink;
 }
 
 /* ---- a cycle ---- */
@@ -499,10 +508,20 @@ static void marker_init(struct marker *m, unsigned number)
     m->alone = true;
 }
 
+static struct marker *make_marker(unsigned number)
+{
+    struct marker *m = meta_alloc(sizeof *m);
+    if (m != NULL)
+        marker_init(m, number);
+    all.marker[number] = m;
+    return m;
+}
+
 void mark_init(void)
 {
-    marker_init(&coordinator, 0);
-    all.marker[0] = &coordinator;
+    coordinator = make_marker(0);
+    if (coordinator == NULL)
+        report_fatal("no memory for the collector's own records");
     all.cpus = limits_cpus("");
 }
 
@@ -515,14 +534,10 @@ unsigned mark_cpus(void)
 static bool start_worker(unsigned number)
 {
     struct marker *m = all.marker[number];
-    if (m == NULL) {
-        m = meta_alloc(sizeof *m + 64);
-        if (m == NULL)
-            return false;
-        m = (struct marker *)round_up((uintptr_t)m, 128);
-        marker_init(m, number);
-        all.marker[number] = m;
-    }
+    if (m == NULL)
+        m = make_marker(number);
+    if (m == NULL)
+        return false;
     all.helper[number] = (struct os_helper){ worker, m, "grey-marker" };
     return (m->queue.top != NULL || queue_open(&m->queue)) && os_helper_start(&all.helper[number]);
 }
@@ -537,12 +552,13 @@ void mark_prepare(size_t live_bytes)
         all.started++;
     all.active = want < all.started ? want : all.started;
     queue_reserve(2 + 2 * all.active);
-    if (coordinator.queue.top == NULL && !queue_open(&coordinator.queue))
+    if (coordinator->queue.top == NULL && !queue_open(coordinator->queue))
         report_fatal("no memory for a mark queue of 16 KiB");
 }
 
 void mark_begin_stopped(void)
 {
+    coordinator_since = gcstats_cpu();
     for (unsigned i = 0; i < all.active; i++) {
         struct marker *m = all.marker[i];
         m->objects = m->bytes = m->root_bytes = m->overflows = m->cpu_ns = 0;
@@ -552,6 +568,7 @@ void mark_begin_stopped(void)
 struct mark_totals mark_end_stopped(void)
 {
     struct mark_totals t = { .workers = all.active };
+    coordinator->cpu_ns = gcstats_cpu() - coordinator_since;
     for (unsigned i = 0; i < all.active; i++) {
         const struct marker *m = all.marker[i];
         t.objects += m->objects;

@@ -2,8 +2,10 @@
 #include "gc/queue.h"
 
 /* One mapping's worth. */
-#define CHUNK_PACKETS 16
-#define KEEP_PACKETS  64
+#define CHUNK_PACKETS 8
+#define KEEP_PACKETS  16
+/* Of an empty packet: there is no memory behind all but its first page. */
+#define TRIMMED SIZE_MAX
 
 /* The lock is a marker's only: no thread that can be stopped ever holds it. */
 static struct {
@@ -24,8 +26,6 @@ static void put_empty_locked(struct packet *p)
 
 static bool grow_locked(void)
 {
-    if (pool.limit != 0 && pool.made + CHUNK_PACKETS > pool.limit)
-        return false;
     struct packet *chunk = os_map(CHUNK_PACKETS * sizeof *chunk);
     if (chunk == NULL)
         return false;
@@ -37,11 +37,14 @@ static bool grow_locked(void)
 
 static struct packet *take_empty_locked(void)
 {
+    if (pool.limit != 0 && pool.made - pool.empty_count >= pool.limit)
+        return NULL;
     if (pool.empty == NULL && !grow_locked())
         return NULL;
     struct packet *p = pool.empty;
     pool.empty = p->next;
     pool.empty_count--;
+    p->count = 0;
     return p;
 }
 
@@ -166,17 +169,17 @@ bool queue_pool_has_work(void)
     return a32_load_relaxed(&pool.full_count) != 0;
 }
 
-/* Chunks are not tracked: the pages of packets beyond those kept lose their memory, not their address. */
+/* A packet's first page stays: it holds the link. The newest are kept whole. */
 void queue_trim(void)
 {
+    size_t page = os_page_size(), n = 0;
     lock_take(&pool.lock);
-    size_t n = 0;
-    for (struct packet *p = pool.empty; p != NULL; p = p->next)
-        if (++n > KEEP_PACKETS && sizeof *p % os_page_size() == 0 && p->next != NULL) {
-            struct packet *next = p->next;
-            if (os_discard(p, sizeof *p))
-                p->next = next;
-        }
+    for (struct packet *p = pool.empty; p != NULL && page < PACKET_BYTES; p = p->next) {
+        if (++n <= KEEP_PACKETS || p->count == TRIMMED)
+            continue;
+        if (os_discard((char *)p + page, PACKET_BYTES - page))
+            p->count = TRIMMED;
+    }
     lock_drop(&pool.lock);
 }
 
@@ -188,6 +191,6 @@ void queue_fork_child(void)
 void queue_limit(size_t packets)
 {
     lock_take(&pool.lock);
-    pool.limit = packets == 0 ? 0 : pool.made + packets;
+    pool.limit = packets;
     lock_drop(&pool.lock);
 }

@@ -7,14 +7,15 @@
 
 #include "gc/gc.h"
 
-#define PACKET_WORDS 1022
+#define PACKET_BYTES KIB(32)
+#define PACKET_WORDS (PACKET_BYTES / sizeof(uintptr_t) - 2)
 
 struct packet {
     struct packet *next; /* [lock:mark] */
     size_t count;        /* [owner] */
     uintptr_t word[PACKET_WORDS];
 };
-static_assert(sizeof(struct packet) == KIB(8), "packets fill pages");
+static_assert(sizeof(struct packet) == PACKET_BYTES, "packets fill pages");
 
 /* A marker's end: two packets, so that a stack that goes up and down at a packet's edge stays local. */
 struct queue {
@@ -53,10 +54,10 @@ GREY_INLINE uintptr_t queue_pop(struct queue *q)
 GREY_HIDDEN void queue_share(struct queue *q);
 /* Is there something in the pool? A hint. */
 GREY_HIDDEN bool queue_pool_has_work(void);
-/* Empty packets beyond what is worth keeping go back to the system. */
+/* After a cycle: what empty packets beyond those worth keeping hold goes back to the system. */
 GREY_HIDDEN void queue_trim(void);
 GREY_HIDDEN void queue_fork_child(void);
-/* For tests: pretends that no more than so many packets can be had; 0 lifts it. */
+/* For tests: no more than so many packets are in use at once; 0 lifts it. A marker needs two. */
 GREY_HIDDEN void queue_limit(size_t packets);
 
 #endif

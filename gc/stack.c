@@ -27,14 +27,14 @@ struct lock *stack_lock(void)
 /* ---- captures ---- */
 
 struct to_capture {
-    struct capture *c;
+    struct stack_capture *c;
     uintptr_t caller_sp;
 };
 
 static void copy_frames(void *argument, uintptr_t sp)
 {
     struct to_capture *t = argument;
-    struct capture *c = t->c;
+    struct stack_capture *c = t->c;
     size_t words = (t->caller_sp - sp) / sizeof(uintptr_t);
     if (words > CAPTURE_WORDS)
         report_fatal("internal error: %zu words of the library's own frames", words);
@@ -45,7 +45,7 @@ static void copy_frames(void *argument, uintptr_t sp)
         c->word[i] = ((const uintptr_t *)sp)[i];
 }
 
-static void capture(struct capture *c, uintptr_t caller_sp)
+static void capture(struct stack_capture *c, uintptr_t caller_sp)
 {
     struct to_capture t = { c, caller_sp };
     machine_spilled(copy_frames, &t);
@@ -101,13 +101,13 @@ static void give_touched(const struct giver *g, struct machine_range stack)
 
 static void give_saved(const struct giver *g, enum root_class class, const struct grey_fiber *f)
 {
-    const struct capture *c = &f->saved;
+    const struct stack_capture *c = &f->saved;
     if (!without(H8_REGISTERS))
         give(g, ROOT_REGISTERS, (uintptr_t)c->word, (uintptr_t)(c->word + c->words));
     give(g, class, c->sp, f->stack.to);
 }
 
-static void give_registers(const struct giver *g, const struct capture *c)
+static void give_registers(const struct giver *g, const struct stack_capture *c)
 {
     if (!c->by_signal) {
         if (!without(H8_REGISTERS))
@@ -154,7 +154,7 @@ static struct grey_fiber *stack_of(struct mutator *m, uintptr_t sp)
 }
 
 /* From a stack pointer up. The red zone below it belongs to code that a signal stopped. */
-static void give_from(const struct giver *g, const struct capture *c, struct machine_range stack)
+static void give_from(const struct giver *g, const struct stack_capture *c, struct machine_range stack)
 {
     uintptr_t sp = c->sp;
     if (c->by_signal) {
@@ -170,7 +170,7 @@ static void give_from(const struct giver *g, const struct capture *c, struct mac
 static void give_stacks(const struct giver *g, struct mutator *m)
 {
     struct stacks *s = m->stacks;
-    const struct capture *c = &s->now;
+    const struct stack_capture *c = &s->now;
     uintptr_t sp = c->by_signal ? c->frame.sp : c->sp;
     const struct grey_fiber *on = stack_of(m, sp);
     if (on != NULL) {
@@ -287,7 +287,7 @@ void stack_forget(struct mutator *m)
     }
     /* A thread that ends on a fiber's stack leaves nothing on it. */
     if (s->current != &s->first) {
-        s->current->saved = (struct capture){ .sp = s->current->stack.to };
+        s->current->saved = (struct stack_capture){ .sp = s->current->stack.to };
         /* release: pairs with the acquire in fiber_switch(). */
         a32_store_release(&s->current->state, FIBER_PARKED);
     }
@@ -442,7 +442,7 @@ void stack_fork_child(const struct mutator *self)
     for (struct grey_fiber *f = fibers.list; f != NULL; f = f->next) {
         if (a32_load_relaxed(&f->state) != FIBER_RUNNING || (self != NULL && self->stacks->current == f))
             continue;
-        f->saved = (struct capture){ .sp = f->stack.to };
+        f->saved = (struct stack_capture){ .sp = f->stack.to };
         a32_store_relaxed(&f->state, FIBER_PARKED); /* relaxed: the only thread */
     }
 }
@@ -460,7 +460,7 @@ void stack_jumped(struct mutator *m, struct grey_fiber *to)
         report_misuse("grey_state_restore", to, "another thread runs on this fiber");
         return;
     }
-    from->saved = (struct capture){ .sp = from->stack.from };
+    from->saved = (struct stack_capture){ .sp = from->stack.from };
     s->current = to;
     a32_store_release(&from->state, FIBER_PARKED); /* release: pairs with the acquire above */
 }

@@ -150,6 +150,43 @@ static __attribute__((noinline)) void drop_many(size_t count)
         (void)hide(grey_alloc(GREY_CONSERVATIVE, 80));
 }
 
+static uintptr_t hidden[4];
+
+/* Each value is kept by an ephemeron whose key is the value of another, which is reached later or earlier. */
+static __attribute__((noinline)) void chain_ephemerons(void)
+{
+    void **all = kept[2] = grey_alloc(GREY_CONSERVATIVE, 64);
+    for (int i = 0; i < 2; i++) {
+        void *key = grey_alloc(GREY_NOSCAN, 400), *value = grey_alloc(GREY_NOSCAN, 400);
+        grey_write(&all[i], grey_ephemeron_create(i == 0 ? all : key, i == 0 ? key : value));
+        grey_write(&all[3 - i], grey_ephemeron_create(i == 0 ? key : all, i == 0 ? value : key));
+        hidden[2 * i] = ~(uintptr_t)key;
+        hidden[2 * i + 1] = ~(uintptr_t)value;
+    }
+}
+
+static void values_of_ephemerons_live(void)
+{
+    chain_ephemerons();
+    char *text = dump_text();
+    for (size_t i = 0; i < COUNT(hidden); i++)
+        check_line(text, (void *)~hidden[i], "object %p 416 noscan - live", (void *)~hidden[i]);
+    free(text);
+}
+
+/* What the thread holds ready behind this one is none. */
+static void only_objects_are_listed(void)
+{
+    void *alone = grey_alloc(GREY_CONSERVATIVE, 208);
+    char *text = dump_text();
+    size_t n = 0;
+    for (const char *l = text; (l = strstr(l, " 208 conservative ")) != NULL; l++)
+        n++;
+    CHECK(n == 1, "one object of a size is %zu objects", n);
+    grey_keep(alone);
+    free(text);
+}
+
 static void the_dead_are_called_dead(void)
 {
     grey_disable();
@@ -196,6 +233,8 @@ int main(void)
     alarm(50);
     every_kind_of_object_has_its_line();
     roots_have_their_class();
+    values_of_ephemerons_live();
+    only_objects_are_listed();
     the_dead_are_called_dead();
     a_pipe_may_be_read_in_the_same_process();
     return result();

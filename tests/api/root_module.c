@@ -1,23 +1,39 @@
 /* Modules that come and go: their variables are roots as long as they are loaded; also when a module is
-   opened between the moment a collection begins and the stop; and closing one, by a thread of which the
-   collector knows nothing, while it looks there, does no harm. */
+   opened between the moment a collection begins and the stop. Closing one then, or, by a thread of which
+   the collector knows nothing, while it looks there, does no harm. */
 #include "root.h"
 
 #include <limits.h>
 
 enum { WORDS = 100, RACES = 300 };
 
-static char module_path[PATH_MAX];
+static char large_path[PATH_MAX + 32], small_path[PATH_MAX + 32];
 static void *handle;
 static void **words;
 
-static void *open_module(void)
+static void *open_module(const char *path)
 {
-    void *h = dlopen(module_path, RTLD_NOW | RTLD_LOCAL);
+    void *h = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (h == NULL) {
         fprintf(stderr, "%s\n", dlerror());
         abort();
     }
+    return h;
+}
+
+/* The same code as another module. The descriptor stays open: the loader knows modules by their paths. */
+static void *open_copy(const char *path)
+{
+    static char bytes[1 << 20];
+    char name[32];
+    FILE *f = fopen(path, "r");
+    int fd = memfd_create("a copy", 0);
+    size_t n = f == NULL ? 0 : fread(bytes, 1, sizeof bytes, f);
+    if (n == 0 || n == sizeof bytes || write(fd, bytes, n) != (ssize_t)n)
+        abort();
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    void *h = open_module(name);
+    fclose(f);
     return h;
 }
 
@@ -27,21 +43,27 @@ static void **words_of(void *h, int which)
     return f(which);
 }
 
+static void begin_small(void)
+{
+    handle = open_module(small_path);
+    words = words_of(handle, 0);
+}
+
 static void begin_bss(void)
 {
-    handle = open_module();
+    handle = open_module(large_path);
     words = words_of(handle, 0);
 }
 
 static void begin_data(void)
 {
-    handle = open_module();
+    handle = open_module(large_path);
     words = words_of(handle, 1);
 }
 
 static void begin_large(void)
 {
-    handle = open_module();
+    handle = open_module(large_path);
     words = words_of(handle, 2);
 }
 
@@ -112,6 +134,46 @@ static void opened_before_the_stop(void)
     root_check_died(&k);
 }
 
+/* ---- closed after the loader's list was read, so that what it has is not mapped ---- */
+
+static void *close_late(void *unused)
+{
+    if (!grey_thread_attach())
+        abort();
+    grey_thread_cooperative(true);
+    stage = 1;
+    while (__atomic_load_n(&grey_stop_wanted, __ATOMIC_RELAXED) == 0)
+        usleep(100);
+    close_module();
+    while (stage != 2) {
+        grey_safepoint();
+        usleep(100);
+    }
+    return unused;
+}
+
+/* Two others behind it: the list's end stays as it was. */
+static void closed_before_the_stop(void)
+{
+    pthread_t t;
+    void *others[2];
+    begin_small();
+    for (size_t i = 0; i < COUNT(others); i++)
+        others[i] = open_copy(small_path);
+    stage = 0;
+    if (grey_pthread_create(&t, NULL, close_late, NULL) != 0)
+        abort();
+    while (stage != 1) {
+        grey_safepoint();
+        usleep(100);
+    }
+    grey_collect();
+    stage = 2;
+    grey_pthread_join(t, NULL);
+    for (size_t i = 0; i < COUNT(others); i++)
+        dlclose(others[i]);
+}
+
 /* ---- closed while threads are stopped ---- */
 
 static volatile bool racing;
@@ -120,7 +182,7 @@ static volatile bool racing;
 static void *open_and_close(void *unused)
 {
     while (racing)
-        dlclose(open_module());
+        dlclose(open_module(small_path));
     return unused;
 }
 
@@ -139,16 +201,19 @@ static void closed_while_stopped(void)
 int main(void)
 {
     static const struct root_kind kinds[] = {
+        { "a small module's variable", WORDS, begin_small, store, load, close_module, false },
         { "a module's .bss", WORDS, begin_bss, store, load, close_module, false },
         { "a module's .data", WORDS, begin_data, store, load, close_module, false },
         { "a module's large array", WORDS, begin_large, store, load, close_module, false },
     };
     char *self = strdup(self_path());
     *strrchr(self, '/') = '\0';
-    snprintf(module_path, sizeof module_path, "%s/root_plugin.so", self);
+    snprintf(large_path, sizeof large_path, "%s/root_plugin.so", self);
+    snprintf(small_path, sizeof small_path, "%s/root_small_plugin.so", self);
     for (size_t i = 0; i < COUNT(kinds); i++)
         root_test(&kinds[i]);
     opened_before_the_stop();
+    closed_before_the_stop();
     closed_while_stopped();
     free(self);
     return result();

@@ -6,11 +6,19 @@ enum { WORDS = 200 };
 static void **stack;
 static void *volatile top; /* the live part's end */
 
+/* The stack of the case before shares top. */
+static void attach(void **base)
+{
+    if (stack != NULL)
+        grey_stack_detach(stack);
+    stack = base;
+    top = base;
+    CHECK(grey_stack_attach(base, (void *const *)&top), "a stack is attached");
+}
+
 static void begin_up(void)
 {
-    stack = root_hidden_memory(2 * WORDS * sizeof(void *));
-    top = stack;
-    CHECK(grey_stack_attach(stack, (void *const *)&top), "a stack is attached");
+    attach(root_hidden_memory(2 * WORDS * sizeof(void *)));
 }
 
 static void push_up(size_t i, void *p)
@@ -24,7 +32,7 @@ static void *load_up(size_t i)
     return stack[i];
 }
 
-static void empty(void)
+static void drop_values(void)
 {
     top = stack;
 }
@@ -32,14 +40,13 @@ static void empty(void)
 static void detach(void)
 {
     CHECK(grey_stack_detach(stack), "a stack is detached");
+    stack = NULL;
 }
 
 /* stack is its high end. */
 static void begin_down(void)
 {
-    stack = (void **)root_hidden_memory(2 * WORDS * sizeof(void *)) + 2 * WORDS;
-    top = stack;
-    CHECK(grey_stack_attach(stack, (void *const *)&top), "a stack is attached");
+    attach((void **)root_hidden_memory(2 * WORDS * sizeof(void *)) + 2 * WORDS);
 }
 
 static void push_down(size_t i, void *p)
@@ -57,11 +64,6 @@ static void *load_down(size_t i)
 static void push_beyond(size_t i, void *p)
 {
     stack[i] = p;
-}
-
-static void drop_empty(void)
-{
-    empty();
 }
 
 /* ---- boxes: pointers with a tag in the high 16 bits, as in NaNs ---- */
@@ -97,13 +99,13 @@ static void drop_decode(void)
 int main(void)
 {
     static const struct root_kind kinds[] = {
-        { "a stack that grows up", WORDS, begin_up, push_up, load_up, drop_empty, false },
+        { "a stack that grows up", WORDS, begin_up, push_up, load_up, drop_values, false },
         { "a stack that is detached", WORDS, begin_up, push_up, load_up, detach, false },
-        { "a stack that grows down", WORDS, begin_down, push_down, load_down, drop_empty, false },
+        { "a stack that grows down", WORDS, begin_down, push_down, load_down, drop_values, false },
         { "beyond the top of a stack", WORDS, begin_up, push_beyond, load_up, NULL, true },
         { "boxes, not decoded", WORDS, begin_up, push_box, load_box, NULL, true },
         { "boxes", WORDS, begin_box, push_box, load_box, drop_decode, false },
-        { "a plain stack, decoded", WORDS, begin_box, push_up, load_up, drop_empty, false },
+        { "a plain stack, decoded", WORDS, begin_box, push_up, load_up, drop_values, false },
     };
     for (size_t i = 0; i < COUNT(kinds); i++)
         root_test(&kinds[i]);

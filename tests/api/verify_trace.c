@@ -70,7 +70,7 @@ static const struct {
     { "neighbour", trace_neighbour, ": the slot does not lie in the object\n" },
 };
 
-static void *kept[64];
+static void *volatile kept[64];
 
 static int run_callback(size_t which)
 {

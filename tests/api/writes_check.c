@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-static void *kept[8]; /* writable data: loose roots, which nobody checks */
+static void *volatile kept[8]; /* writable data: loose roots, which nobody checks */
 
 struct pair {
     void *tag, *a, *b;
@@ -258,32 +258,72 @@ static void lifetimes(void)
     grey_collect();
 }
 
-static void *write_the_same(void *slots)
+enum { SHARED = 1024 };
+
+static struct {
+    pthread_barrier_t together;
+    void **object;
+    int number;
+} writers;
+
+static void write_somehow(void **slot, int way, void *value)
 {
-    void **o = slots;
-    for (int i = 0; i < 100000; i++) {
-        void *value = i % 3 == 0 ? NULL : o, *there = o[i % 5];
-        if (i % 2 == 0)
-            grey_write(&o[i % 5], value);
-        else
-            grey_compare_exchange(&o[i % 5], &there, value);
-        if (i % 1000 == 0)
-            grey_move(&o[1], &o[0], 3 * sizeof(void *));
+    void *there = *slot;
+    switch (way) {
+    case 0:
+        grey_write(slot, value);
+        break;
+    case 1:
+        grey_exchange(slot, value);
+        break;
+    case 2:
+        grey_compare_exchange(slot, &there, value);
+        break;
+    default:
+        grey_copy(slot, &value, sizeof value);
+    }
+}
+
+/* Two threads write different values to the same words at the same time: whoever is last, the shadow
+   has to know. */
+static void *write_at_once(void *values)
+{
+    (void)leaf(); /* attached */
+    for (int round = 0; round < 200; round++) {
+        grey_blocking_enter();
+        pthread_barrier_wait(&writers.together);
+        grey_blocking_leave();
+        for (int i = 0; i < SHARED; i++)
+            write_somehow(&writers.object[i], round % 4, ((void **)values)[round % 2]);
+        grey_blocking_enter();
+        pthread_barrier_wait(&writers.together);
+        grey_blocking_leave();
+        if (values == &kept[2])
+            grey_collect();
     }
     return NULL;
 }
 
 static void threads(void)
 {
-    pthread_t t[4];
-    void **o = conservative(8);
+    pthread_t t[2];
+    writers.object = conservative(SHARED);
+    kept[2] = kept[5] = kept[0];
+    pthread_barrier_init(&writers.together, NULL, 2);
     for (size_t i = 0; i < COUNT(t); i++)
-        grey_pthread_create(&t[i], NULL, write_the_same, o);
-    for (int i = 0; i < 50; i++)
-        grey_collect();
+        grey_pthread_create(&t[i], NULL, write_at_once, (void *)&kept[2 + 2 * i]);
     for (size_t i = 0; i < COUNT(t); i++)
         grey_pthread_join(t[i], NULL);
-    grey_collect();
+}
+
+static volatile bool ended;
+
+static void *write_on(void *slots)
+{
+    void **o = slots;
+    for (int i = 0; !ended; i++)
+        write_somehow(&o[i % 6], i % 4, i % 3 == 0 ? NULL : o);
+    return NULL;
 }
 
 /* Another thread writes at the moment of the fork; the child's checks go on. */
@@ -291,21 +331,22 @@ static void fork_amid(void)
 {
     pthread_t t;
     void **o = conservative(8);
-    grey_pthread_create(&t, NULL, write_the_same, o);
-    for (int i = 0; i < 10; i++) {
+    int status = 0;
+    grey_pthread_create(&t, NULL, write_on, o);
+    for (int i = 0; i < 200 && status == 0; i++) {
         pid_t child = fork();
-        int status = -1;
         if (child == 0) {
-            alarm(30);
-            grey_write(&o[1], o);
+            alarm(10);
             grey_collect();
-            grey_write(&o[2], leaf());
+            for (int k = 0; k < 8; k++)
+                grey_write(&o[k], i % 2 == 0 ? o : NULL);
             grey_collect();
             _exit(0);
         }
         waitpid(child, &status, 0);
-        CHECK(status == 0, "the child's check (status %#x)", (unsigned)status);
     }
+    CHECK(status == 0, "the child's check (status %#x)", (unsigned)status);
+    ended = true;
     grey_pthread_join(t, NULL);
 }
 

@@ -87,10 +87,11 @@ static void emit_operation(struct reader *r, struct code *c, enum operation op, 
     emit(r, c, operand);
 }
 
-/* Is the name a parameter? Then how many functions outwards, and the how manyth. */
+/* Is the name a parameter? Then how many frames outwards, and the how manyth. Functions without
+ * parameters have no frame. */
 static bool find_local(const struct scope *s, value name, size_t *outwards, size_t *slot)
 {
-    for (*outwards = 0; s != NULL; s = s->outer, ++*outwards)
+    for (*outwards = 0; s != NULL; *outwards += s->count > 0, s = s->outer)
         for (size_t i = s->count; i-- > 0;)
             if (s->name[i] == name) {
                 *slot = FRAME_FIRST + i;

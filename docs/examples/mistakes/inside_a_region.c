@@ -5,8 +5,9 @@
 
 int main(void)
 {
+    struct thing *t = thing_new();
     grey_blocking_enter();
-    struct thing *t = grey_alloc(GREY_CONSERVATIVE, sizeof *t); /* right: after grey_blocking_leave() */
+    t = grey_alloc(GREY_CONSERVATIVE, sizeof *t); /* right: after grey_blocking_leave() */
     grey_blocking_leave();
     return t == NULL;
 }

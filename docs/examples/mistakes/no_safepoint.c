@@ -1,5 +1,5 @@
 // with: GREY_STOP=cooperative
-// says: a_loop
+// says: waiting 1 s for thread .* to stop: it is cooperative and reaches no safepoint
 /* A thread that stops at safepoints only, and comes to none. */
 #include "mistake.h"
 
@@ -9,8 +9,6 @@ static atomic_int ready, done;
 
 static void *work(void *unused)
 {
-    pthread_setname_np(pthread_self(), "a_loop");
-    grey_thread_attach();
     atomic_store(&ready, 1);
     while (!atomic_load(&done))
         ; /* right: grey_safepoint() */

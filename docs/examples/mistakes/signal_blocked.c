@@ -1,5 +1,5 @@
 // with: GREY_STOP=signal
-// says: deaf
+// says: waiting 1 s for thread .* to stop: it blocks the signal that stops threads
 /* A thread that blocks the signal it is stopped by. */
 #include "mistake.h"
 
@@ -11,8 +11,6 @@ static atomic_int ready;
 static void *work(void *unused)
 {
     sigset_t all;
-    pthread_setname_np(pthread_self(), "deaf");
-    grey_thread_attach();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL); /* right: sigdelset(&all, SIGURG) before */
     atomic_store(&ready, 1);
