@@ -495,7 +495,7 @@ bool mark_object(const struct object *o)
 
 struct root_sink *mark_sink(void)
 {
-    return coordinator->sink;
+    return &coordinator->sink;
 }
 
 /* ---- a cycle ---- */
@@ -552,7 +552,7 @@ void mark_prepare(size_t live_bytes)
         all.started++;
     all.active = want < all.started ? want : all.started;
     queue_reserve(2 + 2 * all.active);
-    if (coordinator->queue.top == NULL && !queue_open(coordinator->queue))
+    if (coordinator->queue.top == NULL && !queue_open(&coordinator->queue))
         report_fatal("no memory for a mark queue of 16 KiB");
 }
 

@@ -19,15 +19,12 @@
 /* Of the memory for copies so much is kept from one cycle to the next. */
 #define COPY_KEPT MIB(1)
 
-/* May pages of a registered range be left out that nobody touched? That can be told of private memory. */
-enum { SPARSE = true };
-
 static struct {
     struct lock lock;
-    struct root_table ranges;    /* [lock:roots] address and bytes */
-    struct root_table slots;     /* [lock:roots] address and bytes */
+    struct root_table ranges;    /* [lock:roots] address and bytes; flag: is_sparse() */
+    struct root_table slots;     /* [lock:roots] alike */
     struct root_table callbacks; /* [lock:roots] function and data */
-    struct atomic32 has_sparse;  /* [atomic] was a SPARSE range ever added? */
+    struct atomic32 has_sparse;  /* [atomic] was a sparse range ever added? */
     /* [owner] the coordinator's: copies of what may be unmapped (I2). */
     char *copies;
     size_t copies_room, copies_used;
@@ -193,7 +190,7 @@ static void visit_table(const struct root_table *t, struct root_sink *sink, enum
     struct visit v = { sink, class, NULL };
     for (size_t i = 0; i < t->count; i++) {
         const struct root_pair *p = &t->pairs[i];
-        if (p->flag == SPARSE)
+        if (p->flag)
             visit_touched(p->a, p->a + p->b, visit_run, &v);
         else
             visit_run(p->a, p->a + p->b, &v);
@@ -262,7 +259,7 @@ static bool take_out(struct root_table *t, uintptr_t a, uintptr_t b, const char 
     return ok || refuse(EINVAL);
 }
 
-/* The system is asked before a lock is taken. */
+/* May pages of a range be left out that nobody touched here? The system is asked before a lock is taken. */
 static bool is_sparse(const void *from, size_t bytes)
 {
     return bytes >= TOUCH_MIN && image_is_private((uintptr_t)from, (uintptr_t)from + bytes);
