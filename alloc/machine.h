@@ -79,8 +79,12 @@ GREY_HIDDEN bool machine_signal_renew(void);
 
 enum machine_sent { MACHINE_SENT, MACHINE_GONE /* no such thread */, MACHINE_LATER /* not now */ };
 GREY_HIDDEN enum machine_sent machine_signal_send(int tid);
-/* Does this thread block the signal? By /proc, false when it does not say. */
-GREY_HIDDEN bool machine_signal_is_blocked(int tid);
+/* For messages, from /proc: what a thread that does not stop is doing. False when it cannot be told. */
+struct machine_status {
+    char state;         /* the letter of /proc: S sleeps, D sleeps and takes no signal, R runs */
+    bool blocks_signal; /* the one that stops threads */
+};
+GREY_HIDDEN bool machine_thread_status(int tid, struct machine_status *out);
 GREY_HIDDEN void machine_fork_child(void);
 
 /* ---- stopped threads -------------------------------------------------------------------------------- */

@@ -287,8 +287,15 @@ static char *put_number(char *to, int n)
     return to + 1;
 }
 
+/* Behind a label of /proc's status, and a tab. */
+static const char *field(const char *text, const char *label)
+{
+    const char *at = strstr(text, label);
+    return at == NULL ? "" : at + strlen(label);
+}
+
 /* Between stop and resume: system calls only, none of which is a cancellation point. */
-bool machine_signal_is_blocked(int tid)
+bool machine_thread_status(int tid, struct machine_status *out)
 {
     char text[4096];
     char *end = put_text(put_number(put_text(text, "/proc/self/task/"), tid), "/status");
@@ -299,13 +306,12 @@ bool machine_signal_is_blocked(int tid)
     long n = syscall(SYS_read, fd, text, sizeof text - 1);
     syscall(SYS_close, fd);
     text[n < 0 ? 0 : n] = '\0';
-    const char *mask = strstr(text, "SigBlk:\t");
-    if (mask == NULL)
-        return false;
     uint64_t bits = 0;
-    for (mask += 8; (*mask >= '0' && *mask <= '9') || (*mask >= 'a' && *mask <= 'f'); mask++)
-        bits = bits << 4 | (uint64_t)(*mask <= '9' ? *mask - '0' : *mask - 'a' + 10);
-    return (bits >> (stop.number - 1) & 1) != 0;
+    for (const char *m = field(text, "\nSigBlk:\t"); (*m >= '0' && *m <= '9') || (*m >= 'a' && *m <= 'f'); m++)
+        bits = bits << 4 | (uint64_t)(*m <= '9' ? *m - '0' : *m - 'a' + 10);
+    out->blocks_signal = (bits >> (stop.number - 1) & 1) != 0;
+    out->state = *field(text, "\nState:\t");
+    return out->state != '\0';
 }
 
 void machine_fork_child(void)

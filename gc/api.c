@@ -134,8 +134,7 @@ void *grey_alloc_slow(grey_kind kind, size_t size)
 
 void *grey_alloc_tiny(size_t size)
 {
-    size_t alignment = size < 8 ? 1 : 8;
-    return allocate(&(struct request){ .call = "grey_alloc", .kind = GREY_NOSCAN, .size = size, .alignment = alignment });
+    return allocate(&(struct request){ .call = "grey_alloc", .kind = GREY_NOSCAN, .size = size, .alignment = TINY_BYTES });
 }
 
 void *grey_alloc_aligned(grey_kind kind, size_t alignment, size_t size)
@@ -212,15 +211,28 @@ static const grey_type *type_of(const struct object *o)
     return *(const grey_type *const *)(o->base + o->size - sizeof(grey_type *));
 }
 
-/* What of the slot is the program's: a large typed object ends with its descriptor. */
+static bool is_tiny(const struct object *o)
+{
+    return o->span->kind == KIND_TINY;
+}
+
+/* What of the slot is the program's: a large typed object ends with its descriptor, a tiny one is a cell. */
 static size_t usable_size(const struct object *o)
 {
+    if (is_tiny(o))
+        return TINY_BYTES;
     return o->span->trace == TRACE_TYPE ? o->size - sizeof(grey_type *) : o->size;
+}
+
+/* Where the object starts that p points into. */
+static uintptr_t start_of(const struct object *o, const void *p)
+{
+    return is_tiny(o) ? round_down((uintptr_t)p, TINY_BYTES) : o->base;
 }
 
 static grey_kind public_kind(const struct object *o)
 {
-    return o->span->kind == KIND_TYPED_LARGE ? GREY_TYPED : o->span->kind;
+    return o->span->kind == KIND_TYPED_LARGE ? GREY_TYPED : is_tiny(o) ? GREY_NOSCAN : o->span->kind;
 }
 
 bool grey_object_at(const void *p, struct grey_object *out)
@@ -232,7 +244,7 @@ bool grey_object_at(const void *p, struct grey_object *out)
     /* H10: while a mark runs, an object found so will be shaded. */
     bool found = object_find((uintptr_t)p, &o);
     if (found && out != NULL)
-        *out = (struct grey_object){ .base = (void *)o.base, .size = usable_size(&o), .kind = public_kind(&o),
+        *out = (struct grey_object){ .base = (void *)start_of(&o, p), .size = usable_size(&o), .kind = public_kind(&o),
                                      .type = type_of(&o) };
     mutator_leave(m);
     return found;
@@ -256,7 +268,7 @@ static bool find_start(void *p, struct object *o, const char *call)
         report_misuse(call, p, free_already);
         return false;
     }
-    if (o->base != (uintptr_t)p) {
+    if (start_of(o, p) != (uintptr_t)p) {
         report_misuse(call, p, not_start);
         return false;
     }
@@ -269,7 +281,8 @@ void api_free(void *p, const char *call)
     struct mutator *m = mutator_enter(call);
     if (m == NULL)
         return; /* no memory to attach: the collector will find it */
-    if (find_start(p, &o, call)) {
+    /* A tiny object's neighbour may live. */
+    if (find_start(p, &o, call) && !is_tiny(&o)) {
         lifetime_forget(o.base);
         if (!space_free(&o))
             report_misuse(call, p, free_already);
@@ -310,7 +323,7 @@ bool grey_shrink(void *object, size_t size)
     struct mutator *m = mutator_enter("grey_shrink");
     if (m == NULL)
         return false;
-    bool ok = object_find((uintptr_t)object, &o) && o.base == (uintptr_t)object && size <= usable_size(&o);
+    bool ok = object_find((uintptr_t)object, &o) && start_of(&o, object) == (uintptr_t)object && size <= usable_size(&o);
     if (ok)
         shrink(&o, size);
     mutator_leave(m);
@@ -323,7 +336,7 @@ bool grey_shrink(void *object, size_t size)
    may still refer to it; but for root blocks, which nobody would collect. */
 static void *move(void *p, const struct object *o, size_t size, const char *call)
 {
-    struct request r = { .call = call, .kind = o->span->kind, .size = size, .alignment = MIN_ALIGN };
+    struct request r = { .call = call, .kind = is_tiny(o) ? GREY_NOSCAN : o->span->kind, .size = size, .alignment = MIN_ALIGN };
     size_t usable = usable_size(o);
     if (o->span->trace == TRACE_BITS || o->span->trace == TRACE_TYPE)
         return invalid(); /* an array's type is not known, or its element count no multiple */

@@ -23,6 +23,9 @@ enum {
     KIND_TYPED_LARGE = 4, /* typed, more than 512 bytes: the descriptor is the slot's last word */
     KIND_EPHEMERON = 6,
     KIND_WEAK_TABLE = 7,
+    KIND_TINY = 8, /* noscan, up to TINY_BYTES: two cells in a slot, which live and die together */
 };
+
+#define TINY_BYTES 8
 
 #endif

@@ -11,6 +11,7 @@ static struct kind kinds[GREY_KINDS] = {
     [KIND_TYPED_LARGE] = { .name = "typed", .trace = TRACE_TYPE },
     [GREY_ROOT] = { .name = "root", .trace = TRACE_CONSERVATIVE },
     [KIND_EPHEMERON] = { .name = "ephemeron", .trace = TRACE_WEAK },
+    [KIND_TINY] = { .name = "noscan", .trace = TRACE_NONE },
     [KIND_WEAK_TABLE] = { .name = "weak table", .trace = TRACE_WEAK },
 };
 static struct lock kinds_lock = LOCK_INIT(RANK_KINDS);

@@ -13,7 +13,9 @@
 /* Zeroing more than this at once would keep others waiting for a stop. */
 #define ZERO_CHUNK MIB(1)
 
-struct grey_bins space_no_bins;
+/* bin[0] serves no size: its cursor lies beyond its limit, so that a request for 0 bytes goes on. */
+#define NO_BINS { .bin = { { 1, 0 } } }
+struct grey_bins space_no_bins = NO_BINS;
 
 static struct fixalloc kind_caches = { .size = sizeof(struct kind_cache) };
 
@@ -135,8 +137,11 @@ static struct kind_cache *kind_cache_of(struct mutator *m, grey_kind kind)
     kc = fixalloc_take(&kind_caches);
     if (kc == NULL)
         return NULL;
+    kc->bins = (struct grey_bins)NO_BINS;
     m->cache.kind[kind] = kc;
-    m->local.bins[kind] = &kc->bins;
+    /* The inline path allocates of these only. */
+    if (kind == GREY_NOSCAN || kind == GREY_CONSERVATIVE || kind >= GREY_KIND_FIRST_CUSTOM)
+        m->local.bins[kind] = &kc->bins;
     return kc;
 }
 
@@ -164,19 +169,16 @@ static void *alloc_small(struct mutator *m, grey_kind kind, unsigned class)
     }
 }
 
-/* Fewer than 16 bytes without pointers: the next place in the block in use that is aligned to the
-   largest power of two up to the size. */
-static void *alloc_tiny(struct mutator *m, size_t size)
+/* Up to TINY_BYTES without pointers: the other cell of the slot in use, if it is free. */
+static void *alloc_tiny(struct mutator *m)
 {
-    size_t align = size <= 1 ? 1 : size <= 2 ? 2 : size <= 4 ? 4 : 8;
-    uintptr_t p = round_up(m->cache.tiny, align);
-    if (m->cache.tiny == 0 || p + size > m->cache.tiny_end) {
-        p = (uintptr_t)alloc_small(m, GREY_NOSCAN, CLASS_SMALL_FIRST);
-        if (p == 0)
-            return NULL;
-        m->cache.tiny_end = p + MIN_ALIGN;
+    uintptr_t p = m->cache.tiny;
+    if (p != 0) {
+        m->cache.tiny = 0;
+        return (void *)p;
     }
-    m->cache.tiny = p + (size == 0 ? 1 : size);
+    p = (uintptr_t)alloc_small(m, KIND_TINY, CLASS_SMALL_FIRST);
+    m->cache.tiny = p == 0 ? 0 : p + TINY_BYTES;
     return (void *)p;
 }
 
@@ -212,8 +214,8 @@ static void *alloc_large(struct mutator *m, grey_kind kind, size_t size, size_t 
 
 void *space_alloc(struct mutator *m, grey_kind kind, size_t size, size_t alignment)
 {
-    if (kind == GREY_NOSCAN && size < MIN_ALIGN && alignment <= 8)
-        return alloc_tiny(m, size);
+    if (kind == GREY_NOSCAN && size <= TINY_BYTES && alignment <= TINY_BYTES)
+        return alloc_tiny(m);
     if (alignment <= MIN_ALIGN && size <= SMALL_MAX)
         return alloc_small(m, kind, size == 0 ? CLASS_SMALL_FIRST : sizeclass_of(size));
     unsigned class = alignment <= PAGE_BYTES ? sizeclass_aligned(size, alignment) : CLASS_NONE;
@@ -322,8 +324,8 @@ void space_mark_cached_stopped(struct mutator *m)
     if (!without(H1_RUN))
         each_cached(m, mark_run);
     if (m->cache.tiny != 0) {
-        struct span *s = pagemap_find(m->cache.tiny_end - 1);
-        unsigned slot = slot_of(s, m->cache.tiny_end - 1);
+        struct span *s = pagemap_find(m->cache.tiny);
+        unsigned slot = slot_of(s, m->cache.tiny);
         mark_slots(s, slot, slot + 1);
     }
 }
@@ -361,7 +363,7 @@ void space_cache_flush(struct mutator *m)
 {
     each_cached(m, flush_cached);
     space_account(m);
-    m->cache.tiny = m->cache.tiny_end = 0;
+    m->cache.tiny = 0;
 }
 
 void space_cache_end(struct mutator *m)

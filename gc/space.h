@@ -35,7 +35,7 @@ struct kind_cache {
 };
 struct cache {
     struct kind_cache *kind[GREY_KINDS]; /* [owner] NULL until the thread uses the kind */
-    uintptr_t tiny, tiny_end;            /* [owner] the rest of the block in use for tiny objects */
+    uintptr_t tiny;                      /* [owner] the free cell of the slot in use for tiny objects, or 0 */
     uint64_t fresh_bytes, fresh_objects; /* [owner] taken for allocation, not yet accounted */
 };
 

@@ -226,12 +226,14 @@ static void visit(struct mutator *m)
 
 static void report_silent(const struct mutator *m, unsigned seconds)
 {
+    struct machine_status s = { .state = '?' };
     const char *why = "does not answer";
+    machine_thread_status(m->tid, &s);
     if (a32_load_relaxed(&m->cooperative) != 0) /* relaxed: for a message */
         why = "is cooperative and reaches no safepoint";
-    else if (machine_signal_is_blocked(m->tid))
+    else if (s.blocks_signal)
         why = "blocks the signal that stops threads";
-    report_line("waiting %u s for thread %s (%d) to stop: it %s", seconds, m->name, m->tid, why);
+    report_line("waiting %u s for thread %s (%d, state %c) to stop: it %s", seconds, m->name, m->tid, s.state, why);
 }
 
 static void ask_again(unsigned seconds)

@@ -213,7 +213,7 @@ enum {
     GREY_CONSERVATIVE = 2, /* every aligned word may be a pointer */
     GREY_TYPED = 3,        /* by pointer bitmap: grey_alloc_typed, grey_alloc_array */
     GREY_ROOT = 5,         /* grey_alloc_root: scanned, freed by hand */
-    GREY_KIND_FIRST_CUSTOM = 8,
+    GREY_KIND_FIRST_CUSTOM = 16,
     GREY_CUSTOM_KINDS = 64
 };
 

@@ -54,7 +54,7 @@ GREY_API void *grey_alloc_tiny(size_t size);
  * Cost: about a nanosecond, zeroing and sweeping aside; grey_alloc_slow() has the rest. */
 static inline void *grey_alloc(grey_kind kind, size_t size)
 {
-    if (kind == GREY_NOSCAN && size < 16)
+    if (kind == GREY_NOSCAN && size <= 8)
         return grey_alloc_tiny(size);
     if (__builtin_expect(size <= GREY_INLINE_MAX && kind < GREY_KINDS, 1)) {
         size_t c = size <= 128 ? (size + 15) / 16 : grey_size_class8[(size + 7) / 8];

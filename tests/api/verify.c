@@ -47,7 +47,7 @@ static void **make(unsigned r, void *to)
         o = grey_alloc_array(large_type, 1 + r % 20);
         break;
     case 4:
-        o = grey_alloc(GREY_CONSERVATIVE, 40000 + r % 300000);
+        o = grey_alloc(GREY_CONSERVATIVE, r % 16 == 0 ? 40000 + r % 300000 : 16);
         break;
     case 5:
         return (void **)grey_ephemeron_create(roots[r % 64], to);
@@ -160,7 +160,7 @@ int main(int argc, char **argv)
             run(programs[i].name, "A=1", programs[i].says);
     }
     run("sound", "GREY_VERIFY=1 GREY_MIN_HEAP=262144", "");
-    run("sound", "GREY_VERIFY=1 GREY_STRESS=97 GREY_CHECK_WRITES=1", "");
-    run("sound", "GREY_VERIFY=1 GREY_STRESS=97 GREY_STOP=cooperative GREY_WORKERS=1", "");
+    run("sound", "GREY_VERIFY=1 GREY_STRESS=497 GREY_CHECK_WRITES=1", "");
+    run("sound", "GREY_VERIFY=1 GREY_STRESS=497 GREY_STOP=cooperative GREY_WORKERS=1", "");
     return result();
 }

@@ -14,7 +14,7 @@ static void trace(void *object, struct grey_tracer *t)
         grey_trace(t, (uint64_t *)object + 1);
 }
 
-static uint64_t *kept[OBJECTS];
+static uint64_t *volatile kept[OBJECTS];
 
 int main(int argc, char **argv)
 {

@@ -2,7 +2,8 @@
    references, ephemerons, finalizers and pools, from 1 to 64 threads that come and go, with
    collections from now and then down to at every allocation. Each object describes itself, each
    reference has the id of the object that it must lead to beside it (gc_objects.h), and the
-   program counts outside of the heap who is held (gc_track.h).
+   program counts outside of the heap who is held (gc_track.h). Where the seed is even finalizers
+   bring objects back.
 
    A run is a row of phases; seed and number decide what a phase is like and what each of its
    threads does, not how they interleave. `--threads N` sets the number of threads. */
@@ -204,6 +205,7 @@ static void begin(int argc, char **argv)
     grey_decode_set(unbox);
     objects_begin();
     track_begin();
+    track.brings_back = arguments.seed % 2 == 0;
     keys_begin();
     shared_begin();
     pool = grey_pool_create(pool_make, NULL);

@@ -4,13 +4,12 @@
 
 #include "gc_worker.h"
 
-/* An object whose weak references, ephemerons or table entries may be cleared only when nobody holds
-   it. A finalizer may bring an object back after they were cleared. */
-static void check_may_be_gone(uint64_t id, const char *what)
+/* An object's weak references, ephemerons and table entries may be cleared only when nobody holds it. */
+static void check_may_be_gone(struct worker *w, uint64_t id, const char *what)
 {
-    if (is_held(id) && !has_finalizer(id))
-        stress_failed(step_now, "%s of object %#llx was cleared while a place holds it", what,
-                      (unsigned long long)id);
+    if (is_held_for_sure(id))
+        stress_failed(step_now, "%s of object %#llx was cleared while %s holds it", what,
+                      (unsigned long long)id, where_is(w, id));
 }
 
 static void step_weak(struct worker *w)
@@ -31,7 +30,7 @@ static void step_weak(struct worker *w)
     }
     struct ref r = { grey_weak_get(w->weak[i].weak), w->weak[i].id };
     if (r.p == NULL)
-        check_may_be_gone(r.id, "a weak reference");
+        check_may_be_gone(w, r.id, "a weak reference");
     else
         ref_check(r, random_below(&w->random, 4) == 0);
     if (r.p == NULL || random_below(&w->random, 8) == 0) {
@@ -67,7 +66,7 @@ static void step_ephemeron(struct worker *w)
     struct ref key = { grey_ephemeron_key(e), w->ephemeron[i].key };
     struct ref value = { grey_ephemeron_value(e), w->ephemeron[i].value };
     if (key.p == NULL) {
-        check_may_be_gone(key.id, "an ephemeron");
+        check_may_be_gone(w, key.id, "an ephemeron");
         if (value.p != NULL)
             stress_failed(step_now, "an ephemeron without a key has a value");
         w->range[RANGE_PLACES + i] = NULL;
@@ -114,7 +113,7 @@ static void table_check(struct worker *w, grey_weak_table *table)
     grey_weak_table_each(table, table_entry, &t);
     for (size_t i = 0; i < TABLE_MODEL; i++)
         if (w->table[i].key != 0 && !t.seen[i]) {
-            check_may_be_gone(w->table[i].key, "a weak table's entry");
+            check_may_be_gone(w, w->table[i].key, "a weak table's entry");
             w->table[i].key = 0;
         }
 }

@@ -225,6 +225,32 @@ static void worker_end(struct worker *w)
     free(w);
 }
 
+/* For messages: which kind of place holds the object, among the thread's own and the shared ones. */
+static const char *where_is(struct worker *w, uint64_t id)
+{
+    static const char *const names[] = { "a local variable", "a value stack", "thread-local storage",
+                                         "a module's thread-local storage", "a thread-specific value",
+                                         "a range", "a root block", "a variable", "a module's variable",
+                                         "registered slots", "a handle" };
+    for (size_t i = 0; i < w->own_count; i++)
+        if (w->own[i].id == id)
+            return names[w->own[i].kind];
+    for (size_t i = 0; i < FRAME; i++) {
+        if (w->main[i].id == id)
+            return w->frame == w->main ? "a local variable" : "a local variable below a fiber";
+        for (int f = 0; f < FIBERS; f++)
+            if (w->fiber[f] != NULL && w->fiber[f]->place[i].id == id)
+                return w->frame == w->fiber[f]->place ? "a fiber's local variable" : "a parked fiber's variable";
+    }
+    for (size_t i = 0; i < w->depth; i++)
+        if (w->value[i].id == id)
+            return names[PLACE_VALUE];
+    for (size_t i = 0; i < shared.count; i++)
+        if (shared.place[i].id == id)
+            return names[shared.place[i].kind];
+    return "a place of another thread";
+}
+
 /* ---- drawing a place --------------------------------------------------------------------------- */
 
 static struct place *any_place(struct worker *w)
