@@ -50,6 +50,7 @@ struct marker {
     uint64_t objects, bytes, root_bytes, overflows;
     uint64_t cpu_ns;
     unsigned number;
+    uint32_t seen;    /* the round when it was started: none of its */
 } __attribute__((aligned(64)));
 
 static struct {
@@ -351,7 +352,7 @@ static void worker_round(struct marker *m)
 static void worker(void *marker)
 {
     struct marker *m = marker;
-    uint32_t seen = 0;
+    uint32_t seen = m->seen;
     for (;;) {
         uint32_t round = a32_load_acquire(&all.round);
         if (round == seen) {
@@ -538,6 +539,7 @@ static bool start_worker(unsigned number)
         m = make_marker(number);
     if (m == NULL)
         return false;
+    m->seen = a32_load_relaxed(&all.round); /* relaxed: rounds are begun by this thread */
     all.helper[number] = (struct os_helper){ worker, m, "grey-marker" };
     return (m->queue.top != NULL || queue_open(&m->queue)) && os_helper_start(&all.helper[number]);
 }

@@ -13,9 +13,7 @@
 /* Zeroing more than this at once would keep others waiting for a stop. */
 #define ZERO_CHUNK MIB(1)
 
-/* bin[0] serves no size: its cursor lies beyond its limit, so that a request for 0 bytes goes on. */
-#define NO_BINS { .bin = { { 1, 0 } } }
-struct grey_bins space_no_bins = NO_BINS;
+struct grey_bins space_no_bins;
 
 static struct fixalloc kind_caches = { .size = sizeof(struct kind_cache) };
 
@@ -121,8 +119,8 @@ static bool take_run(struct mutator *m, struct cached *c, struct grey_bin *bin)
         writes_zeroed(base, bytes);
     set_alloc_bits(s, from, to);
     c->next_slot = to;
-    bin->cursor = base;
-    bin->limit = base + bytes;
+    bin->floor = base;
+    bin->cursor = base + bytes;
     account_taken(m, to - from, bytes);
     return true;
 }
@@ -137,7 +135,6 @@ static struct kind_cache *kind_cache_of(struct mutator *m, grey_kind kind)
     kc = fixalloc_take(&kind_caches);
     if (kc == NULL)
         return NULL;
-    kc->bins = (struct grey_bins)NO_BINS;
     m->cache.kind[kind] = kc;
     /* The inline path allocates of these only. */
     if (kind == GREY_NOSCAN || kind == GREY_CONSERVATIVE || kind >= GREY_KIND_FIRST_CUSTOM)
@@ -154,14 +151,11 @@ static void *alloc_small(struct mutator *m, grey_kind kind, unsigned class)
     struct cached *c = &kc->cached[class];
     size_t size = size_classes[class].size;
     for (;;) {
-        if (bin->limit - bin->cursor >= size) {
-            uintptr_t p = bin->cursor;
-            bin->cursor += size;
-            return (void *)p;
-        }
+        if (bin->cursor - bin->floor >= size)
+            return (void *)(bin->cursor -= size);
         if (c->span != NULL && take_run(m, c, bin))
             continue;
-        bin->cursor = bin->limit = 0;
+        bin->cursor = bin->floor = 0;
         c->span = central_exchange(kind, class, c->span);
         c->next_slot = 0;
         if (c->span == NULL)
@@ -315,8 +309,8 @@ static unsigned slot_of(const struct span *s, uintptr_t address)
 static void mark_run(struct mutator *m, struct cached *c, struct grey_bin *bin)
 {
     (void)m;
-    if (bin->cursor < bin->limit)
-        mark_slots(c->span, slot_of(c->span, bin->cursor), slot_of(c->span, bin->limit - 1) + 1);
+    if (bin->floor < bin->cursor)
+        mark_slots(c->span, slot_of(c->span, bin->floor), slot_of(c->span, bin->cursor - 1) + 1);
 }
 
 void space_mark_cached_stopped(struct mutator *m)
@@ -347,14 +341,14 @@ void space_sweep_cached_stopped(struct mutator *m)
 static void flush_cached(struct mutator *m, struct cached *c, struct grey_bin *bin)
 {
     struct span *s = c->span;
-    size_t size = span_slot_bytes(s), rest = bin->limit - bin->cursor;
-    if (bin->cursor < bin->limit) {
-        unsigned from = slot_of(s, bin->cursor), to = slot_of(s, bin->limit - 1) + 1;
+    size_t size = span_slot_bytes(s), rest = bin->cursor - bin->floor;
+    if (rest > 0) {
+        unsigned from = slot_of(s, bin->floor), to = slot_of(s, bin->cursor - 1) + 1;
         for (unsigned i = from; i < to; i++)
             aw_and_relaxed(alloc_word_of(s, i), ~((uintptr_t)1 << (i % 64)));
         account_returned(m, rest / size, rest);
     }
-    bin->cursor = bin->limit = 0;
+    bin->cursor = bin->floor = 0;
     c->span = NULL;
     central_give(s);
 }

@@ -6,7 +6,7 @@
    A1  Alloc bit clear: the slot is free, and no marker touches it. Set: an object, or a slot of a
        cached run, all zero.
    A2  Mark bits are all clear when a cycle begins. While threads are stopped marking sets them; the
-       unused part [cursor, limit) of every cached run is marked like its objects, so that a thread
+       unused part [floor, cursor) of every cached run is marked like its objects, so that a thread
        stopped amid the fast path may go on (H1).
    A3  A span whose sweep_gen is the space's is swept. Advancing the generation (threads stopped)
        makes all spans unswept; sweeping turns mark bits into alloc bits and clears them. Cached

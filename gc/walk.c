@@ -453,7 +453,7 @@ static void look_in_cache(struct mutator *m, void *spare)
     if (kc == NULL || class >= MANAGED_CLASSES || kc->cached[class].span != o->span)
         return;
     const struct grey_bin *bin = &kc->bins.bin[class];
-    s->found |= o->base >= bin->cursor && o->base < bin->limit;
+    s->found |= o->base >= bin->floor && o->base < bin->cursor;
 }
 
 bool walk_is_spare_stopped(const struct object *o)

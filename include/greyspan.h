@@ -196,10 +196,12 @@ GREY_API const char *grey_version(void);
  *
  *   Owner: the collector   nobody frees it; grey_free may, early;
  *   Threads: any           a thread that is not attached is attached by the call (see "threads");
- *   Safepoint: yes         a collection may run inside, and a thread that stops only at safepoints may
- *                          be stopped. Others may be stopped at any instruction: what their stacks and
- *                          registers name is kept, so a safepoint matters to who hides references from
- *                          the scan, keeps weak results, or has not yet called grey_init.
+ *   Safepoint: collects    the call may run a collection itself;
+ *              yes         another thread's collection may run inside, also where this thread stops at
+ *                          safepoints only. Threads that a signal stops can be stopped anywhere. What
+ *                          stacks and registers name is kept, so this matters to who hides references
+ *                          from the scan, or has not yet called grey_init;
+ *              never       neither.
  *
  * A function that fails leaves everything as it was. */
 
@@ -226,7 +228,7 @@ struct grey_kind_info {
 
 /* Returns the kind whose objects info->trace finds the references of; the same callback has the same
  * kind. 0 with errno EINVAL without a callback, ENOSPC after GREY_CUSTOM_KINDS, ENOMEM.
- * Owner: the library, for ever; *info is copied. Threads: any. Safepoint: never.
+ * Owner: the library, for ever; *info is copied. Threads: any. Safepoint: yes.
  * Cost: a lock and a search; call it once, and keep the number. */
 GREY_API grey_kind grey_kind_create(const struct grey_kind_info *info);
 
@@ -244,7 +246,7 @@ struct grey_type_info {
 
 /* Returns a layout for grey_alloc_typed and grey_alloc_array. NULL with errno EINVAL for a size of 0 or
  * no bitmap, ENOMEM.
- * Owner: the library, for ever; *info is copied. Threads: any. Safepoint: never.
+ * Owner: the library, for ever; *info is copied. Threads: any. Safepoint: yes.
  * Cost: a lock and some metadata; call it once for each type. */
 GREY_API const grey_type *grey_type_create(const struct grey_type_info *info);
 
@@ -253,21 +255,21 @@ GREY_API const grey_type *grey_type_create(const struct grey_type_info *info);
 /* What grey_alloc(kind, size), the inline path in greyspan_inline.h, does when the thread's run of free
  * slots is used up; returns what it returns. NULL with errno ENOMEM, after a collection and the hook of
  * grey_no_memory_set; EINVAL for a kind that takes no size: GREY_TYPED, GREY_ROOT, none.
- * Owner: the collector. Threads: any. Safepoint: yes.
+ * Owner: the collector. Threads: any. Safepoint: collects.
  * Cost: some hundred nanoseconds for a run of free slots, sweeping included; a collection when one is
  * due. Objects over 32 KiB: a run of pages each, cleared. */
 GREY_API void *grey_alloc_slow(grey_kind kind, size_t size);
 
 /* Returns a zeroed object of at least size bytes at a multiple of alignment, a power of two; as
  * grey_alloc_slow otherwise. EINVAL for another alignment.
- * Owner: the collector. Threads: any. Safepoint: yes.
+ * Owner: the collector. Threads: any. Safepoint: collects.
  * Cost: that of grey_alloc_slow; beyond a page (8 KiB), that of an object over 32 KiB. */
 GREY_API void *grey_alloc_aligned(grey_kind kind, size_t alignment, size_t size);
 
 /* Returns a zeroed object of a type; for an array, of count elements one after the other. NULL with
  * errno ENOMEM, also when count times the size overflows; EINVAL without a type, or for an array of
  * elements whose size is no multiple of the word.
- * Owner: the collector. Threads: any. Safepoint: yes.
+ * Owner: the collector. Threads: any. Safepoint: collects.
  * Cost: some tens of nanoseconds; up to 512 bytes a bit a word beside the object says what is a
  * pointer, beyond the object's slot has one more word. */
 GREY_API void *grey_alloc_typed(const grey_type *type);
@@ -275,15 +277,15 @@ GREY_API void *grey_alloc_array(const grey_type *type, size_t count);
 
 /* Returns a zeroed block whose every aligned word is scanned as a root: for native structs that hold
  * references. They are loose, stored without grey_write. NULL with errno ENOMEM.
- * Owner: the caller, until grey_free; never collected. Threads: any. Safepoint: yes.
+ * Owner: the caller, until grey_free; never collected. Threads: any. Safepoint: collects.
  * Cost: that of grey_alloc, and its scan in each collection. */
 GREY_API void *grey_alloc_root(size_t size);
 
-/* Tells that the program needs only the first size bytes of an object from now on: what lies behind is
- * freed as far as whole pages allow. False with errno EINVAL when the object has fewer bytes. The
- * references behind size are gone with the call.
- * Owner: the collector. Threads: any; nobody uses the part that goes. Safepoint: never.
- * Cost: some tens of nanoseconds, and giving back pages. */
+/* Tells that the program needs only the first size bytes of an object, named by its first byte, from now
+ * on: what lies behind becomes zero, so that it keeps nothing alive, and of objects over 32 KiB whole
+ * pages are given back. False with errno EINVAL when it is no object, or has fewer bytes.
+ * Owner: the collector. Threads: any; nobody uses the part that goes. Safepoint: yes.
+ * Cost: some tens of nanoseconds, and clearing. */
 GREY_API bool grey_shrink(void *object, size_t size);
 
 /* grey_free, grey_realloc and grey_usable_size take managed objects, too. */
@@ -297,9 +299,9 @@ struct grey_object {
 };
 
 /* Fills in *out with the managed object or root block that p points to or into, and returns true; false
- * for any other word. grey_base returns the first byte alone, or NULL. The answer is reliable while the
- * object is reachable: an integer that happens to name one keeps nothing before the call.
- * Owner: unchanged. Threads: any. Safepoint: never. Cost: a few nanoseconds. */
+ * for any other word. grey_base returns the first byte alone, or NULL. An integer that happens to name
+ * an object keeps nothing alive before the call; the answer does.
+ * Owner: unchanged. Threads: any. Safepoint: yes. Cost: a few nanoseconds. */
 GREY_API bool grey_object_at(const void *p, struct grey_object *out);
 GREY_API void *grey_base(const void *p);
 
@@ -319,25 +321,25 @@ GREY_API void *grey_base(const void *p);
  * Memory in none of them keeps nothing alive: blocks of malloc and grey_malloc, mappings, and
  * what the kernel or libc keep for the program (docs/embedding.md has the list). */
 
-/* Makes a range loose roots, every aligned word of it, until it is removed by the same two arguments.
- * False with errno EINVAL (empty; remove: not there), ENOMEM. Removing takes references away: what only
- * the range named may be gone after the next safepoint.
+/* Makes a range loose roots, every aligned word of it, until it is removed by the same two arguments, as
+ * often as it was added. False with errno EINVAL (no range of addresses; remove: not there), ENOMEM.
+ * Removing takes references away: what only the range named may be gone after the next safepoint.
  * Owner: the memory stays the caller's, who removes the range before the memory goes. Threads: any.
- * Safepoint: never. Cost: a lock and a search; its scan in each collection. */
+ * Safepoint: yes. Cost: a lock and a search; its scan in each collection. */
 GREY_API bool grey_root_add(void *from, size_t bytes);
 GREY_API bool grey_root_remove(void *from, size_t bytes);
 
 /* Calls fn(data, tracer) in each collection with all threads stopped; it tells the tracer of references
- * by grey_trace and its kin and calls nothing else: no lock, no allocation, no stdio. A pair of fn and
- * data is added once and removed by the same pair. False with errno EINVAL, ENOMEM.
- * Owner: data stays the caller's. Threads: any. Safepoint: never. Cost: a lock; fn's time as a stop. */
+ * by grey_trace and its kin and calls nothing else: no lock, no allocation, no stdio. Removed by the same
+ * two arguments, as often as it was added. False with errno EINVAL, ENOMEM.
+ * Owner: data stays the caller's. Threads: any. Safepoint: yes. Cost: a lock; fn's time as a stop. */
 typedef void grey_root_fn(void *data, struct grey_tracer *tracer);
 GREY_API bool grey_root_callback_add(grey_root_fn *fn, void *data);
 GREY_API bool grey_root_callback_remove(grey_root_fn *fn, void *data);
 
 /* Makes count words barriered roots, until removed by the same two arguments: from the addition on
- * every store into them is a grey_write. False with errno EINVAL, ENOMEM.
- * Owner: the memory stays the caller's. Threads: any. Safepoint: never. Cost: as grey_root_add. */
+ * every store into them is a grey_write. False with errno EINVAL (also when not aligned), ENOMEM.
+ * Owner: the memory stays the caller's. Threads: any. Safepoint: yes. Cost: as grey_root_add. */
 GREY_API bool grey_slots_add(void *slots, size_t count);
 GREY_API bool grey_slots_remove(void *slots, size_t count);
 
@@ -345,7 +347,7 @@ GREY_API bool grey_slots_remove(void *slots, size_t count);
  * too. create returns a handle for the object (any word, NULL too); NULL with errno ENOMEM. get and set
  * read and write it as one step. After release the handle must not be used.
  * Owner: the caller, until grey_handle_release. Threads: any; several may use one handle.
- * Safepoint: never. Cost: create and release a lock, get a load, set a grey_write. */
+ * Safepoint: yes. Cost: create and release a lock, get and set a few nanoseconds. */
 typedef struct grey_handle grey_handle;
 GREY_API grey_handle *grey_handle_create(void *object);
 GREY_API void *grey_handle_get(const grey_handle *h);
@@ -355,35 +357,37 @@ GREY_API void grey_handle_release(grey_handle *h);
 /* Makes the words between base and *top (either may be the higher; the higher is outside) roots of the
  * calling thread: an interpreter's value stack. *top is read when the thread is stopped, at any
  * instruction: raise it before you store above it, and read a word before you lower it below, with top
- * volatile. False with errno EINVAL (not aligned; attached already; detach: not attached by this
- * thread), ENOMEM.
+ * volatile. False with errno EINVAL (NULL; detach: this thread has attached no such base), ENOMEM. A
+ * thread may have several.
  * Owner: memory and *top stay the caller's. Threads: the stack is the calling thread's until it detaches
- * it; then another may attach it. Safepoint: never. Cost: a search; its scan, the live part alone. */
+ * it, or ends; then another may attach it. Safepoint: yes. Cost: a search; its scan, the live part alone. */
 GREY_API bool grey_stack_attach(void *base, void *const *top);
 GREY_API bool grey_stack_detach(void *base);
 
 /* Stacks that threads switch between. create: for a stack on which nothing runs yet, of `bytes` from
- * `stack` up. self: that of the calling thread, made at the first call for the stack the thread began
- * on. NULL with errno EINVAL, ENOMEM. switch: call it right before the program switches stacks, by
- * swapcontext or code of its own: the stack that is left is parked as it is, its part in use a root
- * whoever resumes it, and `to` is the calling thread's. destroy: before the stack's memory goes.
+ * `stack` up; NULL with errno EINVAL, ENOMEM. self: the fiber the calling thread runs on, that of the
+ * stack it began on at first. switch: call it right before the program switches stacks, by swapcontext
+ * or code of its own: the stack that is left is parked as it is, its part in use a root until somebody
+ * resumes it, and `to` is the calling thread's. destroy: before the stack's memory goes.
  *
  *     grey_fiber *back = grey_fiber_self();
  *     grey_fiber_switch(worker);
  *     swapcontext(&here, &there); // there: on worker's stack; it calls grey_fiber_switch(back)
  *
  * Owner: the caller, of the stack too; a fiber that runs cannot be destroyed. Threads: any; a parked
- * fiber may be resumed by another thread. Safepoint: never. Cost: a switch is some ten nanoseconds. */
+ * fiber may be resumed by another thread, but for the stack that a thread began on. Safepoint: yes.
+ * Cost: a switch copies registers and some frames, tens of nanoseconds. */
 typedef struct grey_fiber grey_fiber;
 GREY_API grey_fiber *grey_fiber_create(void *stack, size_t bytes);
 GREY_API grey_fiber *grey_fiber_self(void);
 GREY_API void grey_fiber_switch(grey_fiber *to);
 GREY_API void grey_fiber_destroy(grey_fiber *f);
 
-/* Sets what turns a word of a stack, a register or a value stack into the address to look up, for values
- * that are no plain pointers (NaN boxes, tags in high bits); both the word and the answer are looked up.
- * It is called with threads stopped and calls nothing. NULL: words are looked up as they are.
- * Owner: the code stays the caller's. Threads: any; before managed objects exist. Safepoint: never.
+/* Sets what makes an address of a word of a stack, a register, a value stack or thread-local storage, for
+ * values that are no plain pointers (NaN boxes, tags in high bits). Both the word, for C code has plain
+ * pointers there, too, and the answer are looked up. It is called with threads stopped, for any word,
+ * and calls nothing. NULL: words are looked up as they are.
+ * Owner: the code stays the caller's. Threads: any; before managed objects exist. Safepoint: yes.
  * Cost: a call for each word of private roots. */
 typedef uintptr_t grey_decode_fn(uintptr_t word);
 GREY_API void grey_decode_set(grey_decode_fn *fn);
@@ -391,11 +395,12 @@ GREY_API void grey_decode_set(grey_decode_fn *fn);
 /* ---- threads -----------------------------------------------------------------------------------------
  *
  * A thread that touches managed objects is attached: the collector can stop it and knows where its
- * stack lies. Its first allocation attaches it, whoever created it; a thread that only reads objects
- * which others gave it attaches itself before, or is created by grey_pthread_create. How it is stopped:
+ * stack lies. Its first allocation attaches it, whoever created it, and so does any call of which is
+ * said "Threads: any"; a thread that only reads objects which others gave it attaches itself before, or
+ * is created by grey_pthread_create. Its end detaches it. How it is stopped:
  *
  *   signalled    (the default) by a signal, GREY_SET_STOP_SIGNAL, at any instruction but inside this
- *                library. The program leaves that signal alone, and does not block it for long.
+ *                library. The program may handle that signal, too; it must not block it for long.
  *   cooperative  (grey_thread_cooperative, or GREY_SET_STOP for all) at safepoints only. A thread that
  *                reaches none delays every collection, and after a second is named on stderr. It waits
  *                for locks, input and other threads in blocking regions. */
@@ -406,7 +411,8 @@ GREY_API void grey_decode_set(grey_decode_fn *fn);
 GREY_API bool grey_thread_attach(void);
 
 /* Detaches the calling thread: its stack is no root from here on, and it must not touch managed objects
- * until it is attached again. Its value stacks are detached, too. Nothing when it is not attached.
+ * until it is attached again. Its value stacks are detached, its critical sections closed. Nothing when
+ * it is not attached.
  * Owner: unchanged. Threads: any. Safepoint: yes. Cost: microseconds: its cached spans go back. */
 GREY_API void grey_thread_detach(void);
 
@@ -422,8 +428,8 @@ GREY_API void grey_thread_cooperative(bool yes);
 /* As pthread_create, pthread_join and pthread_detach, for threads that are attached from their first
  * instruction to their last; argument and result may be managed objects that nothing else names: they
  * are kept until the thread has the one, and who joins the other. Return an error number.
- * Owner: the result is kept until join or detach. Threads: any; join is a blocking region.
- * Safepoint: join: yes. Cost: that of libc's, and a handle. */
+ * Owner: the result is kept until join or detach by the calls here. Threads: any; join is a blocking
+ * region. Safepoint: yes. Cost: that of libc's, and a record. */
 GREY_API int grey_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *),
                                  void *argument);
 GREY_API int grey_pthread_join(pthread_t t, void **result);
@@ -434,25 +440,27 @@ GREY_API int grey_pthread_detach(pthread_t t);
  * Owner: unchanged. Threads: any. Safepoint: yes. Cost: the stop. */
 GREY_API void grey_safepoint_slow(void);
 
-/* Between enter and leave, which nest, the thread touches no managed memory and calls nothing of this
- * library: a collection does not wait for it. For whatever may take long: locks, read(), sleep. Its
- * stack and registers are roots as they are at enter. leave waits while threads are stopped. call does
- * fn(argument) between the two and returns its result.
+/* Between enter and leave, which nest, the thread touches no managed memory and calls nothing of the
+ * collector: a collection does not wait for it. For whatever may take long: locks, read(), sleep. Its
+ * stack and registers are roots as they are at enter; the function that calls enter must not return
+ * before leave. leave waits while threads are stopped. call does fn(argument) between the two, leaves
+ * also when the thread is cancelled, and returns fn's result.
  * Owner: what the stack names at enter stays alive. Threads: any; one that is not attached does nothing.
- * Safepoint: yes, all three. Cost: some ten nanoseconds. */
+ * Safepoint: yes, all three. Cost: some tens of nanoseconds. */
 GREY_API void grey_blocking_enter(void);
 GREY_API void grey_blocking_leave(void);
 GREY_API void *grey_blocking_call(void *(*fn)(void *), void *argument);
 
 /* Between enter and leave, which nest, no collection begins, in no thread: for a few instructions that
- * hold a reference where no scan finds it. An allocation in between that would collect grows the heap
- * instead; grey_collect waits, and inside a critical section does nothing.
- * Owner: unchanged. Threads: any. Safepoint: enter: yes, leave: yes, between: no. Cost: a few nanoseconds. */
+ * hold a reference where no scan finds it. An allocation that would collect grows the heap instead, and
+ * grey_collect and grey_cycle_start do nothing, in any thread.
+ * Owner: unchanged. Threads: any. Safepoint: enter: yes, between: never, leave: yes. Cost: an atomic
+ * addition. */
 GREY_API void grey_critical_enter(void);
 GREY_API void grey_critical_leave(void);
 
 /* How deep the calling thread is in critical sections and blocking regions, and its fiber: save before
- * setjmp, restore where longjmp arrives, and what it jumped out of is left.
+ * setjmp, restore first of all where longjmp arrives, and what it jumped out of is left.
  * Owner: *out is the caller's. Threads: the one that saved. Safepoint: save never, restore: yes.
  * Cost: a few nanoseconds. */
 struct grey_state {
@@ -489,8 +497,8 @@ GREY_API void grey_init_slow(void *slot, void *value);
 /* memmove, memcpy and memset(to, 0, bytes) for memory that holds references: word by word where to and
  * bytes are aligned to words, so that nobody sees half a reference. move takes ranges that overlap.
  * Never fail.
- * Owner: unchanged. Threads: attached ones. Safepoint: never. Cost: a word is about a nanosecond; more
- * than 4 KiB are done in pieces, between which the thread may be stopped. */
+ * Owner: unchanged. Threads: attached ones. Safepoint: yes, in the midst of large ones.
+ * Cost: about a nanosecond a word. */
 GREY_API void grey_move(void *to, const void *from, size_t bytes);
 GREY_API void grey_copy(void *to, const void *from, size_t bytes);
 GREY_API void grey_clear(void *to, size_t bytes);
@@ -514,7 +522,8 @@ GREY_API void grey_clear(void *to, size_t bytes);
  *   - writes nothing, allocates nothing, takes no lock, calls nothing of libc or of this library but
  *     the three functions above, and does not longjmp. A thread that was stopped may hold any lock.
  *
- * GREY_SET_CHECK_TRACE calls it on zeroed objects and at odd moments. */
+ * GREY_SET_CHECK_TRACE calls it on zeroed objects, where every slot is in the object and holds NULL, and
+ * at odd moments. */
 
 /* Passed to trace callbacks. edge is called with each reference and the slot that holds it (NULL when
  * the value was computed). */
@@ -529,47 +538,51 @@ struct grey_tracer {
  * whose keys live are kept; weak references and entries whose objects or keys do not are cleared;
  * objects with a finalizer are queued for it and kept, with all they reach, once more; cleanups of what
  * is gone now are queued. Finalizers run in no order among themselves, also those of objects that refer
- * to each other, on a thread of the library's, or in grey_finalizers_run when GREY_SET_FINALIZERS is
+ * to each other, on a thread of the library's (grey-finalizer, a stack of 256 KiB, all signals blocked
+ * but the stop signal), or in grey_finalizers_run alone when GREY_SET_FINALIZERS is
  * GREY_FINALIZERS_PUMP; with no lock of the library held. They may allocate, take locks, and make their
  * object reachable again; then it lives on without a finalizer. None runs because the program ends.
  *
- * grey_free of an object drops its finalizer, queues its cleanups and clears its weak references. */
+ * grey_free of an object drops its finalizer, queues its cleanups and clears its weak references. Tiny
+ * objects (without pointers, up to 8 bytes) share a slot: they are gone when both are unreachable, and
+ * grey_free does nothing to them. */
 
 typedef void grey_finalizer_fn(void *object, void *data);
 typedef void grey_cleanup_fn(void *data);
 
 /* Lets fn(object, data) run once when the object, named by its first byte, is unreachable; another call
- * replaces it, a NULL fn takes it away. False with errno ENOMEM, EINVAL when there is no object. data is
- * no root, and must not name the object or what refers to it.
- * Owner: data is fn's. Threads: any. Safepoint: never. Cost: a lock and a hash table. */
+ * replaces it, a NULL fn takes it away. False with errno ENOMEM, EINVAL for NULL. data is no root, and
+ * must not name the object or what refers to it.
+ * Owner: data is fn's. Threads: any. Safepoint: yes. Cost: a lock and a hash table. */
 GREY_API bool grey_finalizer_set(void *object, grey_finalizer_fn *fn, void *data);
 
 /* Lets fn(data) run once after the object is gone, for good; an object may have several. Returns a
- * number for grey_cleanup_cancel; 0 with errno ENOMEM, EINVAL. data is no root. cancel returns whether
- * the cleanup was still to come: then fn does not run.
- * Owner: data is fn's. Threads: any. Safepoint: never. Cost: a lock and a hash table. */
+ * number for grey_cleanup_cancel; 0 with errno ENOMEM, EINVAL for NULL. data is no root. cancel returns
+ * whether the cleanup had not begun to run: then it does not.
+ * Owner: data is fn's. Threads: any. Safepoint: yes. Cost: a lock and a hash table. */
 GREY_API uint64_t grey_cleanup_add(void *object, grey_cleanup_fn *fn, void *data);
 GREY_API bool grey_cleanup_cancel(uint64_t id);
 
-/* Runs the finalizers and cleanups that are due on the calling thread, and returns how many. Collects
- * nothing itself.
- * Owner: unchanged. Threads: any; not from a finalizer. Safepoint: yes. Cost: theirs. */
+/* Runs the finalizers and cleanups that are due at the call on the calling thread, also where the library
+ * has a thread for them, and returns how many. Collects nothing itself.
+ * Owner: unchanged. Threads: any. Safepoint: yes, and whatever they do. Cost: theirs. */
 GREY_API size_t grey_finalizers_run(void);
 
-/* A reference that keeps nothing alive. create: NULL with errno ENOMEM, EINVAL when there is no object.
- * get returns the object, and from then on the caller's copy keeps it alive; NULL once it was found
- * unreachable, before its finalizer runs.
- * Owner: the caller, until grey_weak_release. Threads: any. Safepoint: never. Cost: a lock. */
+/* A reference that keeps nothing alive. create: for any address in an object; NULL with errno ENOMEM,
+ * EINVAL for NULL. get returns that address, and from then on the caller's copy keeps the object alive;
+ * NULL once it was found unreachable, before its finalizer runs.
+ * Owner: the caller, until grey_weak_release. Threads: any. Safepoint: yes. Cost: get a few nanoseconds,
+ * the others a lock. */
 typedef struct grey_weak grey_weak;
 GREY_API grey_weak *grey_weak_create(void *object);
 GREY_API void *grey_weak_get(const grey_weak *w);
 GREY_API void grey_weak_release(grey_weak *w);
 
 /* A managed object whose value is alive while it and its key are, even if the value refers to the key.
- * create: NULL with errno ENOMEM. key and value return NULL once the key was found unreachable; set
- * replaces the value while the key lives.
- * Owner: the collector. Threads: any. Safepoint: create: yes, else never. Cost: a lock; in each
- * collection some time for each ephemeron that lives. */
+ * create: NULL with errno ENOMEM, EINVAL without a key. key and value return NULL once the key was found
+ * unreachable; set replaces the value while the key lives. A key that names no object never dies.
+ * Owner: the collector. Threads: any. Safepoint: create collects, else yes. Cost: a few nanoseconds; in
+ * each collection some time for each ephemeron that lives. */
 typedef struct grey_ephemeron grey_ephemeron;
 GREY_API grey_ephemeron *grey_ephemeron_create(void *key, void *value);
 GREY_API void *grey_ephemeron_key(const grey_ephemeron *e);
@@ -577,16 +590,18 @@ GREY_API void *grey_ephemeron_value(const grey_ephemeron *e);
 GREY_API void grey_ephemeron_set(grey_ephemeron *e, void *value);
 
 /* A hash table with weak keys: an entry lives while the table and its key do, and its value with it.
- * hash and equal NULL: keys are the same when their addresses are. Otherwise both see keys that live,
- * and what get, find and remove were given: a key to look up may be any memory that the two understand,
- * put's is an object. They allocate nothing, and call nothing of this library.
+ * info NULL, or without equal: keys are the same when their addresses are. Otherwise hash and equal see
+ * keys that live, and what the calls were given: a key to look up may be any memory that the two
+ * understand, put's is an object (one that is none never dies). They are called with no lock held and may
+ * allocate, but not put into the same table.
  *
- * create: NULL with errno ENOMEM. get: the key's value, find: the equal key that the table holds; NULL
- * when there is none. put sets or replaces; false with errno ENOMEM, EINVAL. remove: whether it was
- * there. count: the entries, those of dead keys until a collection has found them. each calls fn for
- * the entries that are there at its beginning; fn may use the table.
- * Owner: the table and its entries are the collector's; *info is copied. Threads: any; a step is one
- * under a lock, two are not. Safepoint: create and put: yes, else never. Cost: a lock, a hash. */
+ * create: NULL with errno ENOMEM, EINVAL for equal without hash. get: the key's value, find: the equal
+ * key that the table holds; NULL when there is none. put sets or replaces; false with errno ENOMEM,
+ * EINVAL for NULL. remove: whether it was there. count: the entries, those of dead keys until a
+ * collection has found them. each calls fn for what is there at the call, kept alive until it returns;
+ * fn may change the table; without memory it calls nothing and errno is ENOMEM.
+ * Owner: the table and its entries are the collector's; *info is copied. Threads: any; one call is one
+ * step, two are not. Safepoint: create, put and each collect, else yes. Cost: a lock, a hash. */
 typedef struct grey_weak_table grey_weak_table;
 struct grey_weak_table_info {
     uint64_t (*hash)(const void *key);
@@ -603,10 +618,10 @@ GREY_API void grey_weak_table_each(const grey_weak_table *t, void (*fn)(void *ke
 
 /* Objects kept for reuse: what put gave and nobody got is kept through one collection and dropped at
  * the second (Go's sync.Pool). create: make(data), or NULL, gives get an object when the pool has none;
- * NULL with errno ENOMEM. get: an object as it was put, in no order; NULL only when make says so. put
- * may drop it.
+ * NULL with errno ENOMEM. get: an object as it was put, in no order; NULL when there is none and make
+ * gives none. put may drop it.
  * Owner: the pool is the caller's until destroy, what is in it the collector's. Threads: any.
- * Safepoint: get, by make; else never. Cost: a few nanoseconds, no lock, for what the thread put itself. */
+ * Safepoint: yes, and what make does. Cost: a few nanoseconds, no lock, for what the thread put itself. */
 typedef struct grey_pool grey_pool;
 GREY_API grey_pool *grey_pool_create(void *(*make)(void *data), void *data);
 GREY_API void *grey_pool_get(grey_pool *p);
@@ -641,34 +656,35 @@ enum grey_stop { GREY_STOP_SIGNAL, GREY_STOP_COOPERATIVE };
 enum grey_finalizers { GREY_FINALIZERS_THREAD, GREY_FINALIZERS_PUMP };
 
 /* Changes a setting, over what the environment said, and returns true; false with errno EINVAL (unknown,
- * out of range), EBUSY (too late). get returns its value; 0 for an unknown one.
- * Owner: unchanged. Threads: any; before the first allocation, or while the program runs. Safepoint: never.
- * Cost: a store, and a new goal. */
+ * out of range), EBUSY (too late). get returns its value; 0 with errno EINVAL for an unknown one.
+ * Owner: unchanged. Threads: any, attached or not. Safepoint: yes. Cost: a store, and a new goal. */
 GREY_API bool grey_set(enum grey_setting what, uint64_t value);
 GREY_API uint64_t grey_get(enum grey_setting what);
 
 /* Runs a whole cycle, sweeping included: what was unreachable at the call is free at the return, but for
  * objects that wait for a finalizer. cycle_start marks, and sweeping follows as the program goes on;
- * false when no cycle could begin: disabled, or a critical section is open.
- * Owner: unchanged. Threads: any. Safepoint: yes. Cost: about 2 to 40 ns for each object that lives,
+ * false when no cycle could begin, because a critical section is open or there is no memory.
+ * Owner: unchanged. Threads: any. Safepoint: collects. Cost: about 2 to 40 ns for each object that lives,
  * divided by the marking threads; all threads are stopped meanwhile. */
 GREY_API void grey_collect(void);
 GREY_API bool grey_cycle_start(void);
 
 /* Between disable and enable, which nest over all threads, no cycle begins by itself. grey_collect still
- * collects.
- * Owner: unchanged. Threads: any. Safepoint: never. Cost: a few nanoseconds. */
+ * collects, and so does an allocation that finds no memory.
+ * Owner: unchanged. Threads: any, attached or not. Safepoint: never. Cost: a few nanoseconds. */
 GREY_API void grey_disable(void);
 GREY_API void grey_enable(void);
 
 /* Tells of memory outside the heap that managed objects hold, and (negative) that it was given back: it
  * counts as growth, so that cycles come in time.
- * Owner: unchanged. Threads: any. Safepoint: yes. Cost: a few nanoseconds. */
+ * Owner: unchanged. Threads: any, attached or not. Safepoint: collects. Cost: a few nanoseconds. */
 GREY_API void grey_external(ptrdiff_t bytes);
 
 /* Sets what is called, with no lock held, on a thread whose managed allocation is about to fail although
  * a collection has run; true tries again. It may free, allocate, collect, or longjmp away. NULL: none.
- * Owner: data stays the caller's, and is no root. Threads: any. Safepoint: never. Cost: a store. */
+ * Returns false with errno ENOMEM when there is no memory to note it.
+ * Owner: data stays the caller's, and is no root. Threads: any, attached or not. Safepoint: yes.
+ * Cost: a store. */
 typedef bool grey_no_memory_fn(size_t size, void *data);
 GREY_API bool grey_no_memory_set(grey_no_memory_fn *fn, void *data);
 
@@ -723,10 +739,9 @@ struct grey_gc_stats {
 };
 
 /* Fills in *out and returns true; false, and nothing written, when out is NULL or out_size is 0.
- * out_size as of grey_stats.
- * Owner: *out is the caller's. Threads: any. Safepoint: never.
- * Cost: some microseconds and a few locks; objects allocated since their run was taken are counted with
- * the run. */
+ * out_size as of grey_stats. Objects count as allocated when their run of slots is taken.
+ * Owner: *out is the caller's. Threads: any, attached or not. Safepoint: yes.
+ * Cost: some microseconds and a few locks. */
 GREY_API bool grey_gc_stats(struct grey_gc_stats *out, size_t out_size);
 
 struct grey_class_stats {
@@ -736,7 +751,7 @@ struct grey_class_stats {
 };
 
 /* Fills in a row for each kind and class in use, up to max of them, and returns how many there are.
- * Owner: out is the caller's. Threads: any. Safepoint: never. Cost: a lock for each class and kind. */
+ * Owner: out is the caller's. Threads: any, attached or not. Safepoint: yes. Cost: a walk over all spans. */
 GREY_API size_t grey_class_stats(struct grey_class_stats *out, size_t max);
 
 enum grey_event {
@@ -747,8 +762,9 @@ enum grey_event {
 /* Sets what is called at each event with its time (CLOCK_MONOTONIC) and a value: the cycle's number at
  * its begin and end, threads when stopped, bytes marked, nanoseconds of the stop at the resume, bytes
  * swept or released. Threads may be stopped: no call of this library, none of libc that may lock. NULL:
- * none.
- * Owner: data stays the caller's. Threads: any. Safepoint: never. Cost: nothing while none is set. */
+ * none. Returns false with errno ENOMEM when there is no memory to note it.
+ * Owner: data stays the caller's. Threads: any, attached or not. Safepoint: yes. Cost: nothing while none
+ * is set. */
 typedef void grey_listener_fn(enum grey_event event, uint64_t time_ns, uint64_t value, void *data);
 GREY_API bool grey_listener_set(grey_listener_fn *fn, void *data);
 
@@ -756,17 +772,18 @@ GREY_API bool grey_listener_set(grey_listener_fn *fn, void *data);
 
 /* Stops all threads, marks again by another algorithm, compares, and walks every structure of the heap;
  * returns true when all is well, and says on stderr what is not.
- * Owner: unchanged. Threads: any. Safepoint: yes. Cost: several times that of a cycle. */
+ * Owner: unchanged. Threads: any. Safepoint: collects. Cost: several times that of a cycle. */
 GREY_API bool grey_verify(void);
 
-/* Writes every object, with kind and size, and every edge of the heap to a descriptor, as text. False with
- * errno when it could not be written or no memory was left for it.
- * Owner: fd stays the caller's. Threads: any. Safepoint: yes. Cost: a line for each object and edge. */
+/* Writes every root, every object with its kind and size, and every edge to a descriptor, as text, and
+ * returns true; docs/debugging.md has the format. False with errno ENOMEM: the thread is not attached.
+ * Owner: fd stays the caller's. Threads: any. Safepoint: collects. Cost: a line for each of them. */
 GREY_API bool grey_dump(int fd);
 
 /* Writes a shortest path from a root to the object that p points to or into, and returns true; false
- * when no root leads there. The caller's own copy of p is not counted as far as it can be told apart.
- * Owner: fd stays the caller's. Threads: any. Safepoint: yes. Cost: that of a cycle or two. */
+ * when no root leads there. A word on a thread's own stack or in its registers is an answer only when
+ * there is no other: whoever asks holds the address.
+ * Owner: fd stays the caller's. Threads: any. Safepoint: collects. Cost: that of a cycle or two. */
 GREY_API bool grey_why_live(const void *p, int fd);
 
 #ifdef __cplusplus

@@ -1,8 +1,9 @@
 /* The paths of Greyspan that are worth inlining: allocation, barrier, safepoint. Included by
  * greyspan.h. The layout is part of the ABI, so that a JIT may emit the same code:
  *
- *     allocation   p = grey_local->bins[kind]->bin[class].cursor; next = p + size of the class;
- *                  next <= ...limit ? (cursor = next, p is the object, zeroed) : grey_alloc_slow()
+ *     allocation   b = grey_local->bins[kind]->bin[class];
+ *                  b.cursor - b.floor >= size of the class ? p = b.cursor -= size of the class, zeroed
+ *                                                          : grey_alloc_slow()
  *     class        (size + 15) / 16 up to 128 bytes, grey_size_class8[(size + 7) / 8] up to 1024
  *     write        grey_barrier_on == 0 ? *slot = value : grey_write_slow()
  *     safepoint    grey_stop_wanted == 0 ? go on : grey_safepoint_slow()
@@ -18,11 +19,17 @@
 extern "C" {
 #endif
 
-enum { GREY_SMALL_CLASSES = 72, GREY_KINDS = GREY_KIND_FIRST_CUSTOM + GREY_CUSTOM_KINDS, GREY_INLINE_MAX = 1024 };
+enum {
+    GREY_SMALL_CLASSES = 72,
+    GREY_KINDS = GREY_KIND_FIRST_CUSTOM + GREY_CUSTOM_KINDS,
+    GREY_INLINE_MAX = 1024
+};
 
-/* Zeroed slots of one class and kind that the thread may take: [cursor, limit). */
+/* Zeroed slots of one class and kind that the thread may take: [floor, cursor), from the upper end. So the
+ * object that ends where another one starts is the younger: a word that is both a pointer to the one and one
+ * past the end of the other keeps nothing old alive. */
 struct grey_bin {
-    uintptr_t cursor, limit;
+    uintptr_t cursor, floor;
 };
 struct grey_bins {
     struct grey_bin bin[GREY_SMALL_CLASSES + 1]; /* bin[0] is empty always */
@@ -39,31 +46,30 @@ extern GREY_API const uint16_t grey_class_size[GREY_SMALL_CLASSES + 1];
 extern GREY_API uint32_t grey_barrier_on;  /* 0: a write is a store */
 extern GREY_API uint32_t grey_stop_wanted; /* 0: a safepoint is nothing */
 
-/* Returns a zeroed object without pointers of less than 16 bytes, as grey_alloc, which calls it: several
- * share a block of 16 bytes and are freed together.
- * Owner: the collector. Threads: any. Safepoint: yes. Cost: a few nanoseconds. */
 /* A slot's word, whatever type its program gives it: a pointer, a tagged integer, a boxed number. */
 typedef void *grey_word __attribute__((may_alias));
 
+/* Returns a zeroed object of up to 8 bytes without pointers, as grey_alloc, which calls it: two share a
+ * slot, and the slot lives while one of them does.
+ * Owner: the collector; grey_free does nothing. Threads: any. Safepoint: collects.
+ * Cost: a few nanoseconds. */
 GREY_API void *grey_alloc_tiny(size_t size);
 
-/* Returns a zeroed object of at least size bytes, aligned to 16 (to 8, and shared with its neighbours,
- * below 16 bytes without pointers). kind: GREY_NOSCAN, GREY_CONSERVATIVE or a custom one. NULL with errno
- * ENOMEM, or EINVAL for a kind that cannot be allocated so.
- * Owner: the collector. Threads: any. Safepoint: yes, once in a while.
+/* Returns a zeroed object of at least size bytes, aligned to 16 (to 8, if it has no pointers and at most
+ * 8 bytes). kind: GREY_NOSCAN, GREY_CONSERVATIVE or a custom one. NULL with errno ENOMEM, or EINVAL for a
+ * kind that cannot be allocated so.
+ * Owner: the collector. Threads: any. Safepoint: collects, once in a while.
  * Cost: about a nanosecond, zeroing and sweeping aside; grey_alloc_slow() has the rest. */
 static inline void *grey_alloc(grey_kind kind, size_t size)
 {
     if (kind == GREY_NOSCAN && size <= 8)
         return grey_alloc_tiny(size);
-    if (__builtin_expect(size <= GREY_INLINE_MAX && kind < GREY_KINDS, 1)) {
+    if (__builtin_expect(size - 1 < GREY_INLINE_MAX && kind < GREY_KINDS, 1)) {
         size_t c = size <= 128 ? (size + 15) / 16 : grey_size_class8[(size + 7) / 8];
         struct grey_bin *b = &grey_local->bins[kind]->bin[c];
-        uintptr_t p = b->cursor, next = p + (size <= 128 ? c * 16 : grey_class_size[c]);
-        if (__builtin_expect(next <= b->limit, 1)) {
-            b->cursor = next;
-            return (void *)p;
-        }
+        size_t bytes = size <= 128 ? c * 16 : grey_class_size[c];
+        if (__builtin_expect(b->cursor - b->floor >= bytes, 1))
+            return (void *)(b->cursor -= bytes);
     }
     return grey_alloc_slow(kind, size);
 }
@@ -108,7 +114,8 @@ static inline void *grey_exchange(void *slot, void *value)
 static inline bool grey_compare_exchange(void *slot, void **expected, void *value)
 {
     if (__builtin_expect(__atomic_load_n(&grey_barrier_on, __ATOMIC_RELAXED) == 0, 1))
-        return __atomic_compare_exchange_n((grey_word *)slot, (grey_word *)expected, value, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+        return __atomic_compare_exchange_n((grey_word *)slot, (grey_word *)expected, value, false,
+                                           __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
     return grey_compare_exchange_slow(slot, expected, value);
 }
 

@@ -258,7 +258,7 @@ static void lifetimes(void)
     grey_collect();
 }
 
-enum { SHARED = 1024 };
+enum { SHARED = 16384 };
 
 static struct {
     pthread_barrier_t together;
@@ -289,7 +289,7 @@ static void write_somehow(void **slot, int way, void *value)
 static void *write_at_once(void *values)
 {
     (void)leaf(); /* attached */
-    for (int round = 0; round < 200; round++) {
+    for (int round = 0; round < 50; round++) {
         grey_blocking_enter();
         pthread_barrier_wait(&writers.together);
         grey_blocking_leave();

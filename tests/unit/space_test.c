@@ -259,8 +259,8 @@ static void a_cached_run_survives_a_flip(void **state)
     (void)state;
     char *p = space_alloc(self, GREY_CONSERVATIVE, 64, MIN_ALIGN);
     struct grey_bin *bin = &self->local.bins[GREY_CONSERVATIVE]->bin[sizeclass_of(64)];
-    assert_true(bin->limit - bin->cursor >= 64);
-    uintptr_t next = bin->cursor;
+    assert_true(bin->cursor - bin->floor >= 64);
+    uintptr_t next = bin->cursor - 64;
     mark((uintptr_t)p);
     flip();
     assert_ptr_equal(grey_alloc(GREY_CONSERVATIVE, 64), (void *)next);
