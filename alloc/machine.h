@@ -63,9 +63,9 @@ struct machine_frame {
 #define MACHINE_RED_ZONE 0
 #endif
 
-/* Called in the handler. by_us: this process sent it to a thread. Says whether it was meant for us; what
-   was not goes to the handler that was installed before. */
-typedef bool machine_stop_fn(const struct machine_frame *f, bool by_us);
+/* Called in the handler, for every delivery; what was not sent by machine_signal_send() then goes to the
+   handler that was installed before. */
+typedef void machine_stop_fn(const struct machine_frame *f);
 
 /* SIGURG: ignored by default, and never refused. */
 #define MACHINE_STOP_SIGNAL 23
@@ -79,8 +79,9 @@ GREY_HIDDEN bool machine_signal_renew(void);
 
 enum machine_sent { MACHINE_SENT, MACHINE_GONE /* no such thread */, MACHINE_LATER /* not now */ };
 GREY_HIDDEN enum machine_sent machine_signal_send(int tid);
-/* For messages, from /proc: what a thread that does not stop is doing. False when it cannot be told. */
+/* For messages, from /proc: a thread that does not stop. False when it cannot be told. */
 struct machine_status {
+    char name[MACHINE_NAME_BYTES];
     char state;         /* the letter of /proc: S sleeps, D sleeps and takes no signal, R runs */
     bool blocks_signal; /* the one that stops threads */
 };

@@ -171,7 +171,8 @@ static struct {
     machine_stop_fn *fn;          /* [const] */
     struct sigaction before[2];   /* see above */
     struct atomic32 current;      /* [atomic] which of them */
-    struct atomic32 process;      /* [atomic] our id, so that the handler need not ask */
+    struct atomic32 process;      /* [atomic] our id */
+    struct atomic32 plain;        /* [atomic] the system refuses signals with a value: tgkill() */
 } stop;
 
 const char *machine_signal_problem(int signal)
@@ -199,25 +200,36 @@ const char *machine_signal_problem(int signal)
 }
 
 /* What the kernel would have done without any handler: nothing, or end the program. */
-static void act_by_default(int signal, bool by_us)
+static void act_by_default(int signal)
 {
     struct sigaction standard = { .sa_handler = SIG_DFL };
-    if (by_us || signal == SIGURG || signal == SIGCHLD || signal == SIGWINCH || signal == SIGCONT)
+    if (signal == SIGURG || signal == SIGCHLD || signal == SIGWINCH || signal == SIGCONT)
         return;
     sigaction(signal, &standard, NULL);
     raise(signal); /* blocked until we return */
 }
 
-static void hand_on(int signal, siginfo_t *info, void *context, bool by_us)
+static void hand_on(int signal, siginfo_t *info, void *context)
 {
     /* acquire: pairs with the release in install(). */
     const struct sigaction *a = &stop.before[a32_load_acquire(&stop.current)];
     if ((a->sa_flags & SA_SIGINFO) != 0)
         a->sa_sigaction(signal, info, context);
     else if (a->sa_handler == SIG_DFL)
-        act_by_default(signal, by_us);
+        act_by_default(signal);
     else if (a->sa_handler != SIG_IGN)
         a->sa_handler(signal);
+}
+
+/* Ours carries an address of ours. Where the system refuses such signals every one that this process
+   sends to a thread is taken for ours. */
+static bool is_ours(const siginfo_t *info)
+{
+    if (info->si_code == SI_QUEUE)
+        return info->si_value.sival_ptr == &stop;
+    /* relaxed, both: numbers. */
+    return info->si_code == SI_TKILL && a32_load_relaxed(&stop.plain) != 0
+           && (uint32_t)info->si_pid == a32_load_relaxed(&stop.process);
 }
 
 static void on_signal(int signal, siginfo_t *info, void *context)
@@ -226,9 +238,9 @@ static void on_signal(int signal, siginfo_t *info, void *context)
     const ucontext_t *u = context;
     struct machine_frame f = { .at = (uintptr_t)u, .alt = alt_range(&u->uc_stack) };
     frame_read(&f, u);
-    bool by_us = info->si_code == SI_TKILL && (uint32_t)info->si_pid == a32_load_relaxed(&stop.process);
-    if (!stop.fn(&f, by_us))
-        hand_on(signal, info, context, by_us);
+    stop.fn(&f);
+    if (!is_ours(info))
+        hand_on(signal, info, context);
     errno = kept;
 }
 
@@ -262,11 +274,29 @@ bool machine_signal_renew(void)
     return install(1 - a32_load_relaxed(&stop.current)); /* relaxed: only we write it */
 }
 
+/* Not pthread_kill(), which takes a lock and is content with a thread that has ended. */
+static long send_signal(int process, int tid)
+{
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = stop.number;
+    info.si_code = SI_QUEUE;
+    info.si_pid = process;
+    info.si_uid = getuid();
+    info.si_value.sival_ptr = &stop;
+    if (a32_load_relaxed(&stop.plain) == 0) { /* relaxed: only we write it */
+        long r = syscall(SYS_rt_tgsigqueueinfo, process, tid, stop.number, &info);
+        if (r == 0 || errno == ESRCH || errno == EAGAIN)
+            return r;
+        a32_store_relaxed(&stop.plain, 1); /* relaxed: the kernel orders it before the signal */
+    }
+    return syscall(SYS_tgkill, process, tid, stop.number);
+}
+
 enum machine_sent machine_signal_send(int tid)
 {
     int kept = errno;
-    /* Not pthread_kill(), which takes a lock and calls a thread that has ended well. */
-    long r = syscall(SYS_tgkill, (int)a32_load_relaxed(&stop.process), tid, stop.number);
+    long r = send_signal((int)a32_load_relaxed(&stop.process), tid);
     enum machine_sent sent = r == 0 ? MACHINE_SENT : errno == ESRCH ? MACHINE_GONE : MACHINE_LATER;
     errno = kept;
     return sent;
@@ -311,6 +341,12 @@ bool machine_thread_status(int tid, struct machine_status *out)
         bits = bits << 4 | (uint64_t)(*m <= '9' ? *m - '0' : *m - 'a' + 10);
     out->blocks_signal = (bits >> (stop.number - 1) & 1) != 0;
     out->state = *field(text, "\nState:\t");
+    const char *name = field(text, "Name:\t");
+    size_t length = strcspn(name, "\n");
+    if (length > sizeof out->name - 1)
+        length = sizeof out->name - 1;
+    memcpy(out->name, name, length);
+    out->name[length] = '\0';
     return out->state != '\0';
 }
 

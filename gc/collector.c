@@ -123,6 +123,7 @@ void collector_settings_changed(void)
 {
     if (a32_load_acquire(&gc.init) == INIT_DONE)
         set_goal(gc.marked_bytes, gc.root_bytes);
+    sweeper_wake(); /* it sleeps by the period */
 }
 
 /* ---- the cycle's steps ---- */

@@ -65,10 +65,10 @@ static size_t waiting(void)
 
 /* ---- finalizers ---- */
 
-/* Tiny objects share a slot, so any address in one of theirs may be an object's. */
-static bool is_start(const struct object *o, const void *p)
+/* Tiny objects share a slot: each cell is one. */
+static bool is_start(const struct object *o, uintptr_t p)
 {
-    return o->base == (uintptr_t)p || (o->span->kind == GREY_NOSCAN && o->size == MIN_ALIGN);
+    return o->base == p || (o->span->kind == KIND_TINY && p % TINY_BYTES == 0);
 }
 
 static struct finalizer *find_locked(uintptr_t base, uintptr_t object)
@@ -114,7 +114,7 @@ bool grey_finalizer_set(void *object, grey_finalizer_fn *fn, void *data)
     struct object o;
     if (!lifetime_object(object, "grey_finalizer_set", &o)) {
         ;
-    } else if (!is_start(&o, object)) {
+    } else if (!is_start(&o, (uintptr_t)object)) {
         report_misuse("grey_finalizer_set", object, "not the start of an object");
     } else {
         lock_take(lifetime_lock);

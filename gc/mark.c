@@ -17,6 +17,7 @@
 #include "alloc/limits.h"
 #include "alloc/machine.h"
 #include "gc/lifetime.h"
+#include "gc/mutator.h"
 #include "gc/queue.h"
 #include "gc/space.h"
 #include "gc/stats.h"
@@ -353,6 +354,7 @@ static void worker(void *marker)
 {
     struct marker *m = marker;
     uint32_t seen = m->seen;
+    mutator_never();
     for (;;) {
         uint32_t round = a32_load_acquire(&all.round);
         if (round == seen) {

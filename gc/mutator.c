@@ -23,6 +23,7 @@ __thread struct grey_local *grey_local = &mutator_nobody;
 /* The calling thread's record, also while grey_local points to mutator_nobody. The handler reads it. */
 static __thread struct mutator *attached;
 static __thread uint8_t exit_rounds;
+static __thread bool marker; /* see mutator_never() */
 
 static struct {
     struct lock lock;
@@ -129,13 +130,25 @@ bool mutator_attach(struct mutator *m)
     return true;
 }
 
+void mutator_never(void)
+{
+    marker = true;
+}
+
+static GREY_COLD struct mutator *refuse(const char *call)
+{
+    report_misuse_args(marker || stop_is_coordinator(attached)
+                           ? "called by a callback that runs while threads are stopped"
+                           : "the thread is in a blocking region",
+                       "%s()", call);
+    errno = EPERM;
+    return NULL;
+}
+
 struct mutator *mutator_enter_slow(const char *call)
 {
-    if (attached != NULL) {
-        report_misuse_args("the thread is in a blocking region", "%s", call);
-        errno = EPERM;
-        return NULL;
-    }
+    if (attached != NULL || marker)
+        return refuse(call);
     gc_init();
     struct mutator *m = mutator_new();
     if (m != NULL && mutator_attach(m))

@@ -24,7 +24,6 @@ struct mutator {
     struct atomic32 busy;     /* [owner] depth of mutator_enter(); read by the signal handler */
     struct atomic32 deferred; /* [owner] a stop was asked for while busy */
     struct atomic32 state;    /* [atomic] enum in stop.c */
-    struct atomic32 sent;     /* [atomic] a stop signal was sent and has not come yet */
     struct atomic32 cooperative; /* [atomic] stops at safepoints only; its thread writes it */
     struct mutator *next, *prev; /* [lock:mutators] */
     int tid;                  /* [const] but in a forked child */
@@ -39,8 +38,9 @@ struct mutator {
 /* The calling thread, or NULL when it is not attached. */
 GREY_HIDDEN struct mutator *mutator_self(void);
 
-/* The calling thread, attached if need be, busy. NULL with errno ENOMEM, or EPERM in a blocking region,
-   where nothing of the library may be called. call: for messages. */
+/* The calling thread, attached if need be, busy. NULL with errno ENOMEM. NULL with EPERM, when misuse is
+   not fatal, where the library may not be called: in a blocking region; in a callback that runs while
+   threads are stopped. call: for messages. */
 GREY_HIDDEN struct mutator *mutator_enter_slow(const char *call);
 GREY_HIDDEN void mutator_leave_slow(struct mutator *m);
 
@@ -76,6 +76,8 @@ GREY_HIDDEN void mutator_lock(struct mutator *m, struct lock *l);
 
 /* The calling thread is one of the collector's own. */
 GREY_HIDDEN void mutator_set_collector(struct mutator *m);
+/* The calling thread marks while others are stopped: it must never be attached, whatever callbacks do. */
+GREY_HIDDEN void mutator_never(void);
 
 /* ---- for the coordinator, which holds RANK_CYCLE's lock and is busy (depth 1) ---- */
 

@@ -79,29 +79,22 @@ static void wait_while(struct mutator *m, enum mutator_state s)
 
 /* ---- the thread that is stopped ---- */
 
-/* In the handler. Says whether the signal was ours. */
-static bool on_stop(const struct machine_frame *f, bool by_us)
+/* In the handler. */
+static void on_stop(const struct machine_frame *f)
 {
     struct mutator *m = mutator_self();
-    if (m == NULL)
-        return false;
-    /* acquire: pairs with the release in ask(). */
-    bool ours = by_us && a32_load_acquire(&m->sent) != 0;
-    if (ours)
-        a32_store_relaxed(&m->sent, 0); /* relaxed: at worst one more delivery is taken for another's */
-    if (state_of(m) != STATE_ASKED)
-        return ours;
+    if (m == NULL || state_of(m) != STATE_ASKED)
+        return;
     /* relaxed: this thread's own words. */
     if ((a32_load_relaxed(&m->busy) != 0 && !without(H1_BUSY)) || a32_load_relaxed(&m->cooperative) != 0) {
         a32_store_relaxed(&m->deferred, 1);
-        return ours;
+        return;
     }
     stack_capture_frame(m, f);
     if (move(m, STATE_ASKED, STATE_STOPPED)) {
         count_off();
         wait_while(m, STATE_STOPPED);
     }
-    return ours;
 }
 
 static void raise_busy(struct mutator *m)
@@ -171,6 +164,11 @@ void stop_unblock(struct mutator *m)
         stop_poll(m); /* a signal may have come before lower_busy() */
 }
 
+bool stop_is_coordinator(const struct mutator *m)
+{
+    return m != NULL && stop.self == m; /* only m sets it to m */
+}
+
 bool stop_is_by_signal(void)
 {
     return stop.by_signal;
@@ -203,7 +201,6 @@ static void ask(struct mutator *m)
         a32_store_release(&m->deferred, 1);
         return;
     }
-    a32_store_release(&m->sent, 1); /* release: pairs with the acquire in on_stop() */
     if (machine_signal_send(m->tid) == MACHINE_GONE && move(m, STATE_ASKED, STATE_GONE)) {
         report_line("thread %s (%d) ended without detaching: its stack is no longer a root", m->name, m->tid);
         count_off();
@@ -227,13 +224,12 @@ static void visit(struct mutator *m)
 static void report_silent(const struct mutator *m, unsigned seconds)
 {
     struct machine_status s = { .state = '?' };
-    const char *why = "does not answer";
-    machine_thread_status(m->tid, &s);
+    const char *why = "does not answer", *name = machine_thread_status(m->tid, &s) ? s.name : m->name;
     if (a32_load_relaxed(&m->cooperative) != 0) /* relaxed: for a message */
         why = "is cooperative and reaches no safepoint";
     else if (s.blocks_signal)
         why = "blocks the signal that stops threads";
-    report_line("waiting %u s for thread %s (%d, state %c) to stop: it %s", seconds, m->name, m->tid, s.state, why);
+    report_line("waiting %u s for thread %s (%d, state %c) to stop: it %s", seconds, name, m->tid, s.state, why);
 }
 
 static void ask_again(unsigned seconds)
@@ -279,6 +275,8 @@ GREY_NOINLINE struct stop_times mutator_stop_world(struct mutator *self)
     stack_capture_here(self, machine_caller_sp());
     lock_take(mutator_list_lock());
     stop.self = self;
+    /* What the collector calls meanwhile (trace callbacks, hooks) is caught when it calls the library. */
+    grey_local = &mutator_nobody;
     a32_add_full(&stop.epoch, 1);
     want_stop(1);
     for (struct mutator *m = mutator_list(); m != NULL; m = m->next) {
@@ -313,6 +311,7 @@ void mutator_resume_world(struct mutator *self)
             move(m, STATE_HELD, STATE_BLOCKED);
     want_stop(0);
     stop.self = NULL;
+    grey_local = &self->local;
     /* full: pairs with the acquire in wait_while(): who sees it sees its state, too. */
     a32_add_full(&stop.epoch, 1);
     os_futex_wake(&stop.epoch, INT_MAX);

@@ -25,6 +25,8 @@ enum mutator_state {
 /* Once, before the first thread is attached: the signal's handler, unless the program wants none. */
 GREY_HIDDEN void stop_init(void);
 GREY_HIDDEN bool stop_is_by_signal(void);
+/* Are all others stopped by this thread? */
+GREY_HIDDEN bool stop_is_coordinator(const struct mutator *m);
 
 /* Stops here if that was asked for. Not busy. */
 GREY_HIDDEN void stop_poll(struct mutator *m);

@@ -1,8 +1,13 @@
-/* sweeper: see sweeper.h. It is no mutator and is never stopped; without it spans are swept on demand, in
-   proportion to allocation, and by the next cycle. */
+/* sweeper: see sweeper.h. While it sweeps it is no mutator and is never stopped; without it spans are swept on
+   demand, in proportion to allocation, and by the next cycle. When nothing was swept for the period
+   (GREY_PERIOD) it becomes a mutator for as long as a cycle takes: a program that has fallen idle is not
+   left with its garbage. */
 #include "gc/sweeper.h"
 
+#include <signal.h>
+
 #include "alloc/machine.h"
+#include "gc/collector.h"
 #include "gc/space.h"
 #include "gc/stats.h"
 
@@ -11,6 +16,8 @@
 /* A smaller heap is swept on demand in less time than it takes to wake a thread. */
 #define WORTH_BYTES MIB(4)
 #define TRIES       3
+/* How often a sweeper without a period looks whether it has got one. */
+#define IDLE_SECONDS 3600
 
 enum { SWEEPER_NONE, SWEEPER_IDLE, SWEEPER_WANTED };
 
@@ -31,12 +38,43 @@ static void sweep_all(void)
     gcstats_swept(gcstats_cpu() - cpu, space_sums().freed_bytes - freed);
 }
 
+/* It was born with all signals blocked; a mutator must hear one. */
+static void admit_stop_signal(void)
+{
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, (int)options.stop_signal);
+    pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
+}
+
+static void look_at_the_clock(void)
+{
+    struct mutator *m = mutator_enter("grey_collect");
+    if (m == NULL)
+        return;
+    mutator_set_collector(m);
+    mutator_leave(m);
+    collector_poll(m);
+    grey_thread_detach();
+}
+
+static void sleep_until_wanted(void)
+{
+    uint64_t seconds = option_now(&options.period);
+    while (a32_load_acquire(&state) == SWEEPER_IDLE) {
+        os_futex_wait_ns(&state, SWEEPER_IDLE, (seconds == 0 ? IDLE_SECONDS : seconds) * UINT64_C(1000000000));
+        if (seconds != 0 && a32_load_acquire(&state) == SWEEPER_IDLE)
+            look_at_the_clock();
+        seconds = option_now(&options.period);
+    }
+}
+
 static void sweeper(void *unused)
 {
     (void)unused;
+    admit_stop_signal();
     for (;;) {
-        while (a32_load_acquire(&state) == SWEEPER_IDLE)
-            os_futex_wait(&state, SWEEPER_IDLE);
+        sleep_until_wanted();
         /* Before the work, so that a wake that comes meanwhile is not lost. */
         a32_store_release(&state, SWEEPER_IDLE);
         sweep_all();

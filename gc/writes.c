@@ -250,9 +250,11 @@ void *grey_exchange_slow(void *slot, void *value)
     return (void *)there;
 }
 
-/* ---- many words (H14): a marker, or a thread that is stopped amid it, sees whole words ---- */
+/* ---- many words (H14): whoever looks while they are written sees whole words. While marking stops all
+   threads nobody does but other threads of the program: what a stopped thread has in flight is in its
+   source still, or in a register. ---- */
 
-enum { CHUNK_WORDS = 32, POLL_BYTES = 1 << 16 };
+enum { CHUNK_WORDS = 32, POLL_BYTES = 4096 };
 #define WORD sizeof(uintptr_t)
 
 static uintptr_t word_from(const char *from)
@@ -291,24 +293,13 @@ static void put_bytes(char *to, const char *from, size_t n)
     leave(m);
 }
 
-/* Without the remedy. */
-static GREY_NOINLINE void put_word_bytewise(char *to, uintptr_t value)
-{
-    for (size_t i = 0; i < WORD; i++)
-        ((volatile char *)to)[i] = (char)(value >> (8 * i));
-}
-
 /* A piece of a copy that lies in whole words of the target, from the lower end or from the upper. from
    NULL: clears. */
 static void copy_words(char *to, const char *from, size_t words, bool downwards)
 {
     for (size_t n = 0; n < words; n++) {
         size_t at = (downwards ? words - 1 - n : n) * WORD;
-        uintptr_t value = from == NULL ? 0 : word_from(from + at);
-        if (without(H14_WORDS))
-            put_word_bytewise(to + at, value);
-        else
-            put_word(to + at, value);
+        put_word(to + at, from == NULL ? 0 : word_from(from + at));
     }
 }
 

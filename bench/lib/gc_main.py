@@ -42,6 +42,8 @@ def parse_arguments(argv, here):
                         metavar="NAME=CONTENDER[@BUILD][,VAR=VALUE...]",
                         help="one of them once more, from another build directory or with other settings; "
                              "repeatable")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall",
+                        help="the time that is compared; cpu resists a busy machine, but hides waiting")
     parser.add_argument("--json", metavar="FILE", help="write samples and medians")
     parser.add_argument("--svg", metavar="FILE", help="write a picture")
     parser.add_argument("--from", dest="source", metavar="FILE",
@@ -133,7 +135,7 @@ def run(options):
     run_rounds(rows, taking_part, options)
     compare_checks(rows)
     seconds = time.monotonic() - start
-    report = Report(rows, [c.name for c in everybody], missing)
+    report = Report(rows, [c.name for c in everybody], missing, options.clock + "_s")
     print_report(report, options)
     print(f"{host['processor']}, {host['processors']} processors, load {host['load']:.1f} at the start; "
           f"{options.runs} runs in {duration(seconds * 1e9)}.")
@@ -154,7 +156,7 @@ def print_saved(options):
     if not names or not rows:
         raise Failure(f"{options.source} has no such rows or contenders")
     missing = {n: c["missing"] for n, c in data["contenders"].items() if n in names and c["missing"]}
-    print_report(Report(rows, names, missing), options)
+    print_report(Report(rows, names, missing, options.clock + "_s"), options)
 
 
 def main(argv, here):

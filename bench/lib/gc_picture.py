@@ -57,9 +57,9 @@ def legend(names, colours):
 
 def draw(report, title):
     colours = {n: COLOURS[i % len(COLOURS)] for i, n in enumerate(report.names)}
-    data = [ratios(report, "wall_s"), ratios(report, "peak_mib"), waits(report)]
-    step = PANEL + GAP
-    panels = [Panel(NAMES, "wall time, ratio to the row's best", nice_limit(data[0])),
+    data = [ratios(report, report.clock), ratios(report, "peak_mib"), waits(report)]
+    step, clock = PANEL + GAP, "wall" if report.clock == "wall_s" else "processor"
+    panels = [Panel(NAMES, f"{clock} time, ratio to the row's best", nice_limit(data[0])),
               Panel(NAMES + step, "peak memory, ratio to the row's best", nice_limit(data[1])),
               Decades(NAMES + 2 * step, "longest request (lru) or stop (others), ms", data[2])]
     bottom = TOP + LINE * (len(report.rows) + 1)

@@ -21,9 +21,9 @@ class Goal:
     def __init__(self, row, text, measure, limit, at_least=False):
         self.row, self.text, self.measure, self.limit, self.at_least = row, text, measure, limit, at_least
 
-    def line(self, rows, name):
+    def line(self, rows, name, clock):
         row = next((r for r in rows if re.fullmatch(self.row, r.name)), None)
-        value = self.measure(rows, row, name) if row else None
+        value = self.measure(rows, row, name, clock) if row else None
         if value is None:
             return None
         reached = value >= self.limit if self.at_least else value <= self.limit
@@ -31,11 +31,11 @@ class Goal:
         return f"  {row.name:<18}{self.text:<34}{value:7.2f}, {bound}: {'yes' if reached else 'no'}"
 
 
-def to(other, what):
-    return lambda rows, row, name: row.ratio(name, other, what)
+def to(other, what=None):
+    return lambda rows, row, name, clock: row.ratio(name, other, what or clock)
 
 
-def speed_up(rows, row, name):
+def speed_up(rows, row, name, _clock=None):
     """From one marking thread to two; row is the one with two."""
     one = next((r for r in rows if r.name == row.name[:-1] + "1"), None)
     before, after = one and one.value(name, "mark_ms"), row.value(name, "mark_ms")
@@ -43,14 +43,14 @@ def speed_up(rows, row, name):
 
 
 GOALS = [
-    Goal("trees/18", "wall time to libgc", to("libgc", "wall_s"), 0.5),
-    Goal("trees/18", "wall time to Go", to("go", "wall_s"), 1.0),
+    Goal("trees/18", "time to libgc", to("libgc"), 0.5),
+    Goal("trees/18", "time to Go", to("go"), 1.0),
     Goal("trees/18", "peak memory to libgc", to("libgc", "peak_mib"), 1.0),
-    Goal("gcbench/classic", "wall time to libgc", to("libgc", "wall_s"), 0.6),
+    Goal("gcbench/classic", "time to libgc", to("libgc"), 0.6),
     Goal("gcbench/classic", "peak memory to libgc", to("libgc", "peak_mib"), 1.0),
-    Goal("lru/512", "wall time to libgc", to("libgc", "wall_s"), 0.75),
-    Goal("lru/512", "wall time to mimalloc", to("mimalloc", "wall_s"), 1.2),
-    Goal("alloc/1", "ns an object", lambda rows, row, name: row.value(name, "each_ns"), 2.0),
+    Goal("lru/512", "time to libgc", to("libgc"), 0.75),
+    Goal("lru/512", "time to mimalloc", to("mimalloc"), 1.2),
+    Goal("alloc/1", "ns an object", lambda rows, row, name, clock: row.value(name, "each_ns"), 2.0),
     Goal("alloc/512", "time an object to mimalloc", to("mimalloc", "each_ns"), 1.5),
     Goal(r"mark/\d+-w2", "marking speed, 2 threads to 1", speed_up, 1.7, at_least=True),
 ]
@@ -69,9 +69,13 @@ def count(value, width):
 
 
 class Report:
-    def __init__(self, rows, names, missing):
-        """names: contenders in order, the first is ours; missing: name -> why it could not run."""
+    def __init__(self, rows, names, missing, clock="wall_s"):
+        """names: contenders in order, the first is ours; missing: name -> why it could not run.
+
+        clock: "wall_s" or "cpu_s", the time whose ratios are shown.
+        """
         self.rows = rows
+        self.clock = clock
         self.names = names
         self.missing = missing
         self.references = [n for n in REFERENCES if n in names and n not in missing]
@@ -93,9 +97,9 @@ class Report:
             return f"{title}  {problem}"
         cells = [(count if what == "cycles" else number)(row.value(name, what), width)
                  for _, what, width in COLUMNS]
-        if row.spread(name, "wall_s") > WIDE:
+        if row.spread(name, self.clock) > WIDE:
             cells[0] = f"~{cells[0].strip()}".rjust(COLUMNS[0][2])
-        ratios = "".join(number(row.ratio(name, other, "wall_s"), 10) for other in self.references)
+        ratios = "".join(number(row.ratio(name, other, self.clock), 10) for other in self.references)
         return title + "".join(cells) + ratios
 
     def block(self, row):
@@ -137,7 +141,7 @@ class Report:
         return geometric_mean([r.to_best(name, self.present, what) for r in rows])
 
     def goals(self):
-        lines = [line for goal in GOALS if (line := goal.line(self.rows, self.names[0]))]
+        lines = [line for goal in GOALS if (line := goal.line(self.rows, self.names[0], self.clock))]
         return ["", f"goals of {self.names[0]}", *lines] if lines else []
 
     def text(self):
@@ -148,6 +152,7 @@ class Report:
         lines += self.table("the same, stops left out", self.rows, "each_running_ns")
         lines += self.table("ms a marking", self.rows, "mark_ms") + self.speed_ups()
         lines += self.means() + self.goals()
+        clock = "wall time" if self.clock == "wall_s" else "processor time"
         lines += ["", "Medians of the runs. stop: of all threads, ms; p50 to max: requests. "
-                  "/NAME: wall time to NAME's.", f"~ runs are more than {WIDE:.0%} apart. @2: two threads."]
+                  f"/NAME and goals: {clock}.", f"~ runs are more than {WIDE:.0%} apart. @2: two threads."]
         return "\n".join(lines)

@@ -1,7 +1,6 @@
 /* Cleanups: after the object is gone, several an object, in their thread; cancelling; early frees. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 enum { OBJECTS = 500, EACH = 3 };
 
@@ -50,12 +49,10 @@ static int sum(void)
 int main(void)
 {
     enum { EXPECTED = OBJECTS * EACH - OBJECTS / 5 };
-    pthread_t t;
-    pthread_create(&t, NULL, make, NULL);
-    pthread_join(t, NULL);
+    run_on_a_thread(make, NULL);
     grey_collect();
     for (int i = 0; i < 2000 && sum() < EXPECTED * 9 / 10; i++) {
-        usleep(5000);
+        nap(5000);
         if (i % 100 == 99)
             grey_collect();
     }

@@ -1,7 +1,11 @@
 /* What the documents quote is what the library has: the program at the top of greyspan.h is
    header_example.c, and collects; the table of docs/options.md is that of GREY_HELP=1; the header and its
-   program are C++, too. */
+   program are C++, too; docs/embedding.md has all of docs/examples/mistakes and what they say, which
+   other tests compare with what they do say. */
 #include "api.h"
+
+#include <dirent.h>
+#include <regex.h>
 
 /* The text after `start`, each line freed of `prefix`, up to a line that has something else. */
 static char *quoted(const char *text, const char *start, const char *prefix, const char *blank)
@@ -72,6 +76,40 @@ static void the_header_is_cxx(void)
     CHECK(succeeded(o), "its program is C++:\n%s", o->output);
 }
 
+/* The page links to the file and has a line as its "says:" demands, unless that is a count. */
+static void a_mistake_is_documented(const char *name, const char *page)
+{
+    char path[4096], says[1024] = "";
+    snprintf(path, sizeof path, "../../docs/examples/mistakes/%s", name);
+    char *source = read_source(path);
+    regex_t expected;
+    CHECK(strstr(page, path + strlen("../../docs/")) != NULL, "docs/embedding.md links to %s", name);
+    bool read = source != NULL && sscanf(source, "// with: %*[^\n]\n// says: %1023[^\n]", says) == 1;
+    CHECK(read && regcomp(&expected, says, REG_EXTENDED | REG_NOSUB) == 0, "%s has with: and says:", name);
+    if (read && strncmp(says, "many", 4) != 0 && strncmp(says, "too late", 8) != 0)
+        CHECK(regexec(&expected, page, 0, NULL, 0) == 0, "docs/embedding.md says as %s: %s", name, says);
+    free(source);
+}
+
+static void all_mistakes_are_documented(void)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/../../docs/examples/mistakes", source_dir());
+    char *page = read_source("../../docs/embedding.md");
+    DIR *dir = opendir(path);
+    int count = 0;
+    CHECK(page != NULL && dir != NULL, "docs/embedding.md and its mistakes are there");
+    for (struct dirent *e; page != NULL && dir != NULL && (e = readdir(dir)) != NULL;)
+        if (strlen(e->d_name) > 2 && strcmp(e->d_name + strlen(e->d_name) - 2, ".c") == 0) {
+            a_mistake_is_documented(e->d_name, page);
+            count++;
+        }
+    CHECK(count > 10, "there are more than %d mistakes", count);
+    if (dir != NULL)
+        closedir(dir);
+    free(page);
+}
+
 int main(int argc, char **argv)
 {
     (void)argv;
@@ -82,5 +120,6 @@ int main(int argc, char **argv)
     the_headers_program_collects();
     the_table_of_options_is_printed();
     the_header_is_cxx();
+    all_mistakes_are_documented();
     return result();
 }

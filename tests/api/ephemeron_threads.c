@@ -1,8 +1,7 @@
 /* Ephemerons as an object's properties, from several threads while collections run: a property is there as
    long as its object, and not much longer. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 enum { THREADS = 3, OBJECTS = 400, STEPS = 20000 };
 
@@ -92,7 +91,7 @@ int main(void)
     for (int i = 0; i < THREADS; i++)
         pthread_create(&t[i], NULL, work, NULL);
     for (int i = 0; i < THREADS; i++)
-        pthread_join(t[i], NULL);
+        join(t[i]);
     CHECK(missing == 0, "%d properties of living objects were missing", missing);
     CHECK(wrong == 0, "%d were another's", wrong);
     CHECK(cleared > 1000, "those of dead objects go: %d were gone, %d still there", cleared, whole);

@@ -1,8 +1,7 @@
 /* Finalizers that the program runs itself: none before it asks, on the thread that asks, no more than were
    due; nested calls, and threads that ask at once. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 enum { OBJECTS = 1000, PUMPS = 3 };
 
@@ -37,19 +36,12 @@ static void *make_and_clean(void *unused)
     return make(unused);
 }
 
-static void on_a_thread(void *(*f)(void *))
-{
-    pthread_t t;
-    pthread_create(&t, NULL, f, NULL);
-    pthread_join(t, NULL);
-}
-
 static void none_before_it_asks(void)
 {
-    on_a_thread(make);
+    run_on_a_thread(make, NULL);
     grey_collect();
     grey_collect();
-    usleep(50000);
+    nap(50000);
     CHECK(ran == 0, "%d ran unasked", ran);
     struct grey_gc_stats s;
     grey_gc_stats(&s, sizeof s);
@@ -83,7 +75,7 @@ static void *make_again(void *unused)
 static void no_more_than_was_due(void)
 {
     keep_on = true;
-    on_a_thread(make_again);
+    run_on_a_thread(make_again, NULL);
     grey_collect();
     size_t n = grey_finalizers_run();
     CHECK(n >= 5 && n <= 10, "%zu ran, ten were due", n);
@@ -110,7 +102,7 @@ static void *make_nested(void *unused)
 static void a_finalizer_may_ask(void)
 {
     ran = 0;
-    on_a_thread(make_nested);
+    run_on_a_thread(make_nested, NULL);
     grey_collect();
     grey_finalizers_run();
     CHECK(ran >= 40 && ran <= 50, "fifty nested: %d ran", ran);
@@ -122,7 +114,7 @@ static void *pump(void *unused)
 {
     for (int i = 0; i < 200; i++) {
         pumped += grey_finalizers_run();
-        usleep(200);
+        nap(200);
     }
     return unused;
 }
@@ -134,11 +126,11 @@ static void several_threads_may_ask(void)
     for (int i = 0; i < PUMPS; i++)
         pthread_create(&t[i], NULL, pump, NULL);
     for (int i = 0; i < 5; i++) {
-        on_a_thread(make_and_clean);
+        run_on_a_thread(make_and_clean, NULL);
         grey_collect();
     }
     for (int i = 0; i < PUMPS; i++)
-        pthread_join(t[i], NULL);
+        join(t[i]);
     grey_collect();
     pumped += grey_finalizers_run();
     /* Those of a_finalizer_may_ask and no_more_than_was_due may be among them. */

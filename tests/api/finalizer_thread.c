@@ -1,8 +1,7 @@
 /* Finalizers on their own thread: each once, off the program's threads, free to use the library; also in a
    forked child, and in a program that has few threads to give. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -22,7 +21,7 @@ static bool on_its_thread(void)
 static void finalize(void *object, void *data)
 {
     int i = (int)(intptr_t)data;
-    pthread_mutex_lock(&programs_lock);
+    take(&programs_lock);
     wrong_stamp += *(int *)object != i;
     pthread_mutex_unlock(&programs_lock);
     elsewhere += !on_its_thread();
@@ -41,7 +40,7 @@ static void *make_objects(void *first)
         *p = i;
         CHECK(grey_finalizer_set(p, finalize, (void *)(intptr_t)i), "a finalizer is set");
         if (i % 500 == 0) { /* the lock is held over a collection: the finalizers must not need this thread */
-            pthread_mutex_lock(&programs_lock);
+            take(&programs_lock);
             grey_collect();
             pthread_mutex_unlock(&programs_lock);
         }
@@ -55,7 +54,7 @@ static void wait_for_most(int most)
     for (int i = 0; i < 3000 && total < most; i++) {
         if (i % 100 == 99)
             grey_collect();
-        usleep(10000);
+        nap(10000);
     }
 }
 
@@ -65,7 +64,7 @@ static void each_runs_once(void)
     for (int i = 0; i < THREADS; i++)
         pthread_create(&t[i], NULL, make_objects, (void *)(intptr_t)(i * OBJECTS));
     for (int i = 0; i < THREADS; i++)
-        pthread_join(t[i], NULL);
+        join(t[i]);
     grey_collect();
     wait_for_most(THREADS * OBJECTS * 9 / 10);
     CHECK(total >= THREADS * OBJECTS * 9 / 10, "most run: %d of %d", total, THREADS * OBJECTS);
@@ -93,12 +92,10 @@ static void *make_one(void *unused)
 
 static void a_finalizer_may_set_itself(void)
 {
-    pthread_t t;
-    pthread_create(&t, NULL, make_one, NULL);
-    pthread_join(t, NULL);
+    run_on_a_thread(make_one, NULL);
     for (int i = 0; i < 1000 && rounds < 12; i++) {
         grey_collect();
-        usleep(5000);
+        nap(5000);
     }
     CHECK(rounds >= 12, "8 objects, 4 more rounds: %d ran", rounds);
 }
@@ -113,7 +110,7 @@ static void a_child_has_a_thread_of_its_own(void)
         memset((void *)ran, 0, sizeof ran);
         pthread_t t;
         pthread_create(&t, NULL, make_objects, NULL);
-        pthread_join(t, NULL);
+        join(t);
         grey_collect();
         wait_for_most(OBJECTS * 9 / 10);
         _exit(total >= OBJECTS * 9 / 10 && elsewhere == 0 ? 0 : 1);

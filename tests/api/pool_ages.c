@@ -1,8 +1,7 @@
 /* Pools: what is put comes back, at most once, until two collections later; threads, their end, make(),
    several pools, destroying. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 enum { OBJECTS = 200, THREADS = 4, STEPS = 40000 };
 
@@ -16,13 +15,6 @@ static void *put_many(void *pool)
         grey_pool_put(pool, p);
     }
     return NULL;
-}
-
-static void on_a_thread(void *(*f)(void *), void *argument)
-{
-    pthread_t t;
-    pthread_create(&t, NULL, f, argument);
-    pthread_join(t, NULL);
 }
 
 static void *collect(void *unused)
@@ -51,15 +43,15 @@ static void *put_and_collect(void *pool)
 static void objects_stay_for_one_collection(void)
 {
     grey_pool *p = grey_pool_create(NULL, NULL);
-    on_a_thread(put_many, p);
+    run_on_a_thread(put_many, p);
     CHECK(there() == OBJECTS, "all are there: %d", there());
-    on_a_thread(collect, NULL);
+    run_on_a_thread(collect, NULL);
     CHECK(there() == OBJECTS, "one collection keeps all: %d", there());
-    on_a_thread(collect, NULL);
+    run_on_a_thread(collect, NULL);
     CHECK(there() < OBJECTS / 10, "two do not: %d", there());
     CHECK(grey_pool_get(p) == NULL, "and the pool is empty");
-    on_a_thread(put_and_collect, p);
-    on_a_thread(collect, NULL);
+    run_on_a_thread(put_and_collect, p);
+    run_on_a_thread(collect, NULL);
     CHECK(there() < OBJECTS / 10, "a second one does not: %d", there());
     grey_pool_destroy(p);
 }
@@ -90,12 +82,12 @@ static void *put_collect_get(void *pool)
 static void what_is_put_comes_back(void)
 {
     grey_pool *p = grey_pool_create(NULL, NULL);
-    on_a_thread(put_many, p);
-    on_a_thread(get_all, p);
-    on_a_thread(put_many, p);
-    on_a_thread(collect, NULL);
-    on_a_thread(get_all, p);
-    on_a_thread(put_collect_get, p);
+    run_on_a_thread(put_many, p);
+    run_on_a_thread(get_all, p);
+    run_on_a_thread(put_many, p);
+    run_on_a_thread(collect, NULL);
+    run_on_a_thread(get_all, p);
+    run_on_a_thread(put_collect_get, p);
     grey_pool_put(p, NULL);
     CHECK(grey_pool_get(p) == NULL, "NULL is not kept");
     grey_pool_destroy(p);
@@ -190,7 +182,7 @@ static void threads_share(void)
         for (int i = 0; i < THREADS; i++)
             pthread_create(&t[i], NULL, work, p);
         for (int i = 0; i < THREADS; i++)
-            pthread_join(t[i], NULL);
+            join(t[i]);
     }
     CHECK(twice == 0, "%d times an object had two owners", twice);
     CHECK(torn == 0, "%d times an object was dead", torn);

@@ -34,6 +34,7 @@ static void *load_registered(size_t i)
 static void drop_registered(void)
 {
     CHECK(grey_root_remove(registered, sizeof registered), "a variable is removed");
+    memset(registered, 0, sizeof registered); /* for later, when variables count again */
 }
 
 static void store_handle(size_t i, void *p)

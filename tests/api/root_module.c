@@ -7,6 +7,31 @@
 
 enum { WORDS = 100, RACES = 300 };
 
+/* Who reads the loader's list holds the loader's lock, of which the thread sanitizer does not know. */
+const char *__tsan_default_suppressions(void);
+
+const char *__tsan_default_suppressions(void)
+{
+    return "race:image_read\n";
+}
+
+/* What another thread has reached, or is to do. */
+enum { BEGUN, READY, ENDING, RACING };
+static int stage;
+
+static void set_stage(int to)
+{
+    __atomic_store_n(&stage, to, __ATOMIC_RELEASE);
+}
+
+static void await_stage(int wanted)
+{
+    while (__atomic_load_n(&stage, __ATOMIC_ACQUIRE) != wanted) {
+        grey_safepoint();
+        usleep(100);
+    }
+}
+
 static char large_path[PATH_MAX + 32], small_path[PATH_MAX + 32];
 static void *handle;
 static void **words;
@@ -84,7 +109,12 @@ static void close_module(void)
 
 /* ---- opened after the loader's list was read ---- */
 
-static volatile int stage; /* 1: the thread is cooperative and has the objects; 2: it is to end */
+static void await_stop(void)
+{
+    set_stage(READY);
+    while (__atomic_load_n(&grey_stop_wanted, __ATOMIC_RELAXED) == 0)
+        usleep(100);
+}
 
 /* Once a stop is wanted the loader's list has been read. Until this thread comes to a safepoint it can
    open a module and move what only its own memory named. */
@@ -98,16 +128,11 @@ static void *open_late(void *argument)
     CHECK(grey_root_add(mine, WORDS * sizeof(void *)), "a range is registered");
     words = mine;
     root_fill((void *)(uintptr_t)k);
-    stage = 1;
-    while (__atomic_load_n(&grey_stop_wanted, __ATOMIC_RELAXED) == 0)
-        usleep(100);
+    await_stop();
     begin_large();
     memcpy(words, mine, WORDS * sizeof(void *));
     memset(mine, 0, WORDS * sizeof(void *));
-    while (stage != 2) {
-        grey_safepoint();
-        usleep(100);
-    }
+    await_stage(ENDING);
     CHECK(grey_root_remove(mine, WORDS * sizeof(void *)), "a range is removed");
     return NULL;
 }
@@ -117,15 +142,12 @@ static void opened_before_the_stop(void)
     static const struct root_kind k = { "a module opened late", WORDS, NULL, store, load, NULL, false };
     pthread_t t;
     root_died = 0;
-    stage = 0;
+    set_stage(BEGUN);
     if (grey_pthread_create(&t, NULL, open_late, (void *)(uintptr_t)&k) != 0)
         abort();
-    while (stage != 1) {
-        grey_safepoint();
-        usleep(100);
-    }
+    await_stage(READY);
     grey_collect();
-    stage = 2;
+    set_stage(ENDING);
     grey_pthread_join(t, NULL);
     root_collect();
     CHECK(root_died == 0, "%zu objects died whose module was opened late", root_died);
@@ -141,14 +163,9 @@ static void *close_late(void *unused)
     if (!grey_thread_attach())
         abort();
     grey_thread_cooperative(true);
-    stage = 1;
-    while (__atomic_load_n(&grey_stop_wanted, __ATOMIC_RELAXED) == 0)
-        usleep(100);
+    await_stop();
     close_module();
-    while (stage != 2) {
-        grey_safepoint();
-        usleep(100);
-    }
+    await_stage(ENDING);
     return unused;
 }
 
@@ -160,15 +177,12 @@ static void closed_before_the_stop(void)
     begin_small();
     for (size_t i = 0; i < COUNT(others); i++)
         others[i] = open_copy(small_path);
-    stage = 0;
+    set_stage(BEGUN);
     if (grey_pthread_create(&t, NULL, close_late, NULL) != 0)
         abort();
-    while (stage != 1) {
-        grey_safepoint();
-        usleep(100);
-    }
+    await_stage(READY);
     grey_collect();
-    stage = 2;
+    set_stage(ENDING);
     grey_pthread_join(t, NULL);
     for (size_t i = 0; i < COUNT(others); i++)
         dlclose(others[i]);
@@ -176,12 +190,10 @@ static void closed_before_the_stop(void)
 
 /* ---- closed while threads are stopped ---- */
 
-static volatile bool racing;
-
 /* Not attached: it runs on whatever the collector does. */
 static void *open_and_close(void *unused)
 {
-    while (racing)
+    while (__atomic_load_n(&stage, __ATOMIC_ACQUIRE) == RACING)
         dlclose(open_module(small_path));
     return unused;
 }
@@ -189,12 +201,12 @@ static void *open_and_close(void *unused)
 static void closed_while_stopped(void)
 {
     pthread_t t;
-    racing = true;
+    set_stage(RACING);
     if (pthread_create(&t, NULL, open_and_close, NULL) != 0)
         abort();
     for (int i = 0; i < RACES; i++)
         grey_collect();
-    racing = false;
+    set_stage(ENDING);
     pthread_join(t, NULL);
 }
 

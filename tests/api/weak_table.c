@@ -1,8 +1,7 @@
 /* Weak tables against a model: random puts, removals, lookups, keys that die; grey_weak_table_each while the
    table changes; strings made unique by several threads. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 enum { KEYS = 3000, STEPS = 60000, WORDS = 2000, THREADS = 4 };
 
@@ -191,7 +190,7 @@ static void strings_are_unique(void)
     for (uintptr_t i = 0; i < THREADS; i++)
         pthread_create(&t[i], NULL, intern_all, (void *)i);
     for (int i = 0; i < THREADS; i++)
-        pthread_join(t[i], NULL);
+        join(t[i]);
     CHECK(two_of_a_kind == 0, "%d times a held string was not found again", two_of_a_kind);
     CHECK(misfits == 0, "%d times another string was found", misfits);
     CHECK(grey_weak_table_count(unique) <= WORDS, "no word is there twice: %zu", grey_weak_table_count(unique));

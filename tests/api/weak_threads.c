@@ -1,7 +1,6 @@
 /* Weak references from several threads while collections run: what one gives is whole, or nothing. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 enum { THREADS = 4, SLOTS = 256, STEPS = 60000 };
 
@@ -49,7 +48,7 @@ static void *work(void *number)
     for (uint64_t i = 0; i < STEPS; i++) {
         seed = seed * 6364136223846793005u + 1442695040888963407u;
         struct slot *s = &slots[(seed >> 33) % SLOTS];
-        pthread_mutex_lock(&s->lock);
+        take(&s->lock);
         if (s->weak == NULL || seed >> 60 == 0)
             refill(s, i * THREADS * 2 + (uintptr_t)number * 2 + (seed >> 40) % 2);
         else
@@ -71,7 +70,7 @@ int main(void)
     for (uintptr_t i = 0; i < THREADS; i++)
         pthread_create(&t[i], NULL, work, (void *)i);
     for (int i = 0; i < THREADS; i++)
-        pthread_join(t[i], NULL);
+        join(t[i]);
     CHECK(torn == 0, "%d times an object was not what it should be", (int)torn);
     CHECK(lost == 0, "%d objects were lost that a handle held", (int)lost);
     CHECK(got > 1000 && gone > 1000, "both happened: %d there, %d gone", (int)got, (int)gone);

@@ -91,7 +91,7 @@ static void the_dead_have_no_reason(void)
 static void other_addresses_have_none_either(void)
 {
     char text[64];
-    int variable;
+    int variable = 0;
     CHECK(!why(&variable, text, sizeof text) && text[0] == '\0', "a variable is no object");
     CHECK(!why(NULL, text, sizeof text), "nor is NULL");
     void *manual = grey_malloc(32);

@@ -1,4 +1,4 @@
-/* H14: bulk writes move whole words: a thread may be stopped amid one, and what it moves is found. */
+/* A thread may be stopped amid a bulk write, and what it moves is found (H14). */
 #include "api.h"
 
 #include <pthread.h>

@@ -322,7 +322,7 @@ static void *write_on(void *slots)
 {
     void **o = slots;
     for (int i = 0; !ended; i++)
-        write_somehow(&o[i % 6], i % 4, i % 3 == 0 ? NULL : o);
+        write_somehow(&o[i % 7], i % 4, i / 7 % 2 == 0 ? NULL : o);
     return NULL;
 }
 

@@ -84,10 +84,12 @@ static void unhold(struct ref r)
         __atomic_fetch_sub(&record->held, 1, __ATOMIC_ACQ_REL);
 }
 
+/* Once the object is gone its record may be another's. */
 static bool is_held(uint64_t id)
 {
     struct record *record = record_of(id);
-    return !track.child && record != NULL && __atomic_load_n(&record->held, __ATOMIC_ACQUIRE) > 0;
+    return !track.child && record != NULL && __atomic_load_n(&record->held, __ATOMIC_ACQUIRE) > 0 &&
+           __atomic_load_n(&record->id, __ATOMIC_ACQUIRE) == id;
 }
 
 /* Where finalizers bring objects back, what such an object leads to was found unreachable and may be held

@@ -257,7 +257,9 @@ static void on_a_thread(void *(*f)(void *), void *argument)
 {
     pthread_t t;
     assert_int_equal(pthread_create(&t, NULL, f, argument), 0);
+    grey_blocking_enter(); /* where threads stop at safepoints only, this is one */
     pthread_join(t, NULL);
+    grey_blocking_leave();
 }
 
 static void release(struct copy *c)
@@ -600,6 +602,39 @@ static void the_last_finalizer_that_was_set_is_the_one(void **state)
     assert_in_range(count_replaced, 75, 100);
 }
 
+static _Atomic(void *) tiny_seen[200];
+static int tiny_count;
+
+static void note_tiny(void *object, void *data)
+{
+    tiny_count++;
+    tiny_seen[(uintptr_t)data] = object;
+}
+
+static void *make_tiny(void *hidden)
+{
+    for (uintptr_t i = 0; i < COUNT(tiny_seen); i++) {
+        char *p = grey_alloc(GREY_NOSCAN, 4);
+        ((uintptr_t *)hidden)[i] = ~(uintptr_t)p;
+        assert_true(grey_finalizer_set(p, note_tiny, (void *)i));
+    }
+    return NULL;
+}
+
+/* Two of them in a slot. */
+static void tiny_objects_have_finalizers_each(void **state)
+{
+    static uintptr_t hidden[COUNT(tiny_seen)];
+    (void)state;
+    on_a_thread(make_tiny, hidden);
+    on_a_thread(collect, NULL);
+    on_a_thread(run_due, NULL);
+    assert_in_range(tiny_count, COUNT(tiny_seen) * 3 / 4, COUNT(tiny_seen));
+    for (size_t i = 0; i < COUNT(tiny_seen); i++)
+        if (tiny_seen[i] != NULL)
+            assert_ptr_equal(tiny_seen[i], (void *)~hidden[i]);
+}
+
 /* A cleanup that is due may still be cancelled. */
 static uint64_t due_ids[100];
 
@@ -735,6 +770,7 @@ int main(void)
         cmocka_unit_test(a_mark_queue_that_runs_out_changes_nothing),
         cmocka_unit_test(many_records_come_and_go),
         cmocka_unit_test(the_last_finalizer_that_was_set_is_the_one),
+        cmocka_unit_test(tiny_objects_have_finalizers_each),
         cmocka_unit_test(a_cleanup_can_be_cancelled_until_it_runs),
         cmocka_unit_test(mistakes_end_in_a_sentence),
         cmocka_unit_test(nothing_is_refused_quietly),

@@ -458,8 +458,8 @@ static void needed_libraries_last_and_opened_ones_need_not(void **state)
         assert_false(d->lasting);
         if (image_copy(&(uintptr_t){ 0 }, d->from, 8) == 8)
             for (size_t i = 0; i < seen_count; i++)
-                assert_int_equal(seen[i].name != NULL && strcmp(seen[i].name, opened->name) == 0,
-                                 seen[i].origin != NULL);
+                assert_true(seen[i].name == NULL || strcmp(seen[i].name, opened->name) != 0
+                            || seen[i].origin != NULL);
     }
     dlclose(handle);
 }

@@ -419,7 +419,7 @@ static int take_the_signal(void *unused)
     (void)unused;
     struct visitor v;
     struct sigaction a = { .sa_handler = on_their_signal };
-    visitor_start(&v, tick);
+    visitor_start(&v, visitor_stay); /* no safepoint */
     sigaction((int)options.stop_signal, &a, NULL);
     world_stopped(nothing, NULL);
     uint32_t by_us = a32_load_acquire(&theirs); /* ours came to them until we took it back */

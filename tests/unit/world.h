@@ -92,8 +92,10 @@ static inline void *visitor_main(void *argument)
 
 static inline void visitor_wait(const struct atomic32 *word)
 {
-    while (a32_load_acquire(word) == 0)
+    while (a32_load_acquire(word) == 0) {
+        grey_safepoint();
         sched_yield();
+    }
 }
 
 static inline void visitor_start(struct visitor *v, void (*place)(struct visitor *v))
@@ -108,7 +110,9 @@ static inline void visitor_start(struct visitor *v, void (*place)(struct visitor
 static inline void visitor_end(struct visitor *v)
 {
     a32_store_release(&v->leave, 1);
+    grey_blocking_enter();
     pthread_join(v->thread, NULL);
+    grey_blocking_leave();
 }
 
 #endif

@@ -1,5 +1,5 @@
 // with: GREY_STRESS=1 GREY_CHECK_WRITES=1
-// says: check_writes: object 0x[0-9a-f]+ .kind "conservative", 16 bytes.: the word at offset 8 changed from 0x0 to 0x[0-9a-f]+ without grey_write
+// says: the word at offset 8 changed from 0x0 to 0x[0-9a-f]+ without grey_write
 /* A reference stored into a managed object without grey_write. */
 #include "mistake.h"
 

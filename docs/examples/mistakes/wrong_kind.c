@@ -6,7 +6,7 @@
 __attribute__((noinline)) static void fill(struct thing **things)
 {
     for (int i = 0; i < MANY; i++) {
-        things[i] = grey_alloc(GREY_NOSCAN, sizeof **things); /* right: GREY_CONSERVATIVE, or a type or kind */
+        things[i] = grey_alloc(GREY_NOSCAN, sizeof **things); /* right: GREY_CONSERVATIVE */
         grey_write(&things[i]->next, thing_new());
     }
 }
