@@ -12,6 +12,7 @@ struct leaf {
 
 struct atomicw pagemap_window[WINDOW_SLOTS];
 struct atomicw pagemap_first;
+struct atomicw pagemap_lowest = { UINTPTR_MAX }, pagemap_highest;
 static struct atomicw tree[TREE_SIZE]; /* [atomic] struct leaf * */
 
 struct arena *pagemap_outside(uintptr_t address)
@@ -74,6 +75,11 @@ bool pagemap_add(uintptr_t base, size_t bytes)
         struct arena *a = meta_alloc(sizeof *a);
         if (a == NULL)
             return false;
+        /* relaxed, both: whoever was given an address was given it after these stores. */
+        if (slot << ARENA_SHIFT < aw_load_relaxed(&pagemap_lowest))
+            aw_store_relaxed(&pagemap_lowest, slot << ARENA_SHIFT);
+        if ((slot + 1) << ARENA_SHIFT > aw_load_relaxed(&pagemap_highest))
+            aw_store_relaxed(&pagemap_highest, (slot + 1) << ARENA_SHIFT);
         /* release: pairs with the acquire in pagemap_arena(); whoever sees it sees it zeroed. */
         aw_store_release(cell, (uintptr_t)a);
     }

@@ -45,6 +45,9 @@ struct arena {
 GREY_HIDDEN extern struct atomicw pagemap_window[WINDOW_SLOTS]; /* [atomic] struct arena * */
 GREY_HIDDEN extern struct atomicw pagemap_first;                /* [atomic] slot of the window's start, set once */
 
+/* The addresses between which all arenas lie. Written under [lock:mheap] before an arena is used. */
+GREY_HIDDEN extern struct atomicw pagemap_lowest, pagemap_highest; /* [atomic] */
+
 GREY_HIDDEN struct arena *pagemap_outside(uintptr_t address);
 
 /* The arena of an address, or NULL. Any thread, any value. */

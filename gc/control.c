@@ -27,7 +27,7 @@ void control_leave(struct mutator *m)
 /* When a setting may change. */
 enum moment {
     ALWAYS,
-    REPACE,     /* always; the goal is computed again */
+    REPACE,     /* always; the collector is told, for goal and clock go by it */
     BEFORE_USE, /* until the collector starts, which reads it once */
 };
 
@@ -50,7 +50,7 @@ static const struct setting {
     [GREY_SET_FINALIZERS] = { &options.finalizers, ALWAYS },
     [GREY_SET_CHECK_WRITES] = { &options.check_writes, BEFORE_USE },
     [GREY_SET_CHECK_TRACE] = { &options.check_trace, ALWAYS },
-    [GREY_SET_PERIOD] = { &options.period, ALWAYS },
+    [GREY_SET_PERIOD] = { &options.period, REPACE },
 };
 
 /* gc_init() publishes the upcalls when all is set up. */

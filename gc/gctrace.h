@@ -9,7 +9,7 @@ enum { GCTRACE_LINE_MAX = 320 };
 struct gctrace {
     const struct cycle_record *cycle;
     uint64_t start_ns;     /* of the collector */
-    uint64_t total_cpu_ns; /* that collecting took since then, this cycle included */
+    uint64_t total_cpu_ns; /* that the program has lost since then, this cycle included */
     uint64_t cpus;
 };
 

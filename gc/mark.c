@@ -36,9 +36,9 @@
 
 struct waiting {
     uintptr_t base;
-    struct atomicw *mark, *alloc;
-    uint32_t bit; /* of both words */
-    uint32_t entry;
+    struct atomicw *mark, *alloc; /* mark NULL: nobody waits here */
+    uint32_t size;                /* of the slot; 0 of a large object */
+    uint8_t bit, trace;           /* bit: of both words */
 };
 
 struct marker {
@@ -48,6 +48,7 @@ struct marker {
     struct waiting pipe[PIPE];
     unsigned head;
     bool alone;       /* no other marker: plain stores will do */
+    uintptr_t low, range; /* [stopped] the addresses between which the heap lies */
     uint64_t objects, bytes, root_bytes, overflows;
     uint64_t cpu_ns;
     unsigned number;
@@ -73,39 +74,54 @@ static uint64_t coordinator_since; /* [stopped] its thread's CPU time when the c
 
 /* ---- from words to objects ---- */
 
-/* Whatever a word's page map entry says, without looking at the object. */
-static GREY_NOINLINE uint32_t follow_far(uintptr_t *word)
-{
-    struct span *s = pagemap_find(*word);
-    *word = s->base;
-    return arena_entry(pagemap_arena(s->base), s->base);
-}
-
 static void finish(struct marker *m, const struct waiting *w);
 
-/* Puts a word into the pipe if it names a slot, and takes out what has waited longest. */
-GREY_INLINE void pipe_in(struct marker *m, uintptr_t word)
+/* Sizes by class; 0 for those of large objects. */
+static uint32_t class_bytes[CODE_MANAGED];
+
+/* A large object's page far behind its first, or a span that begins in another arena than the word's. */
+static GREY_COLD bool find_far(uintptr_t word, struct waiting *out)
+{
+    struct object o;
+    if (!object_find(word, &o))
+        return false;
+    bool large = o.span->code == CODE_MANAGED_LARGE;
+    *out = (struct waiting){ .base = o.base, .mark = mark_word_of(o.span->base, o.slot),
+                             .alloc = alloc_word_of(o.span, o.slot), .size = large ? 0 : (uint32_t)o.size,
+                             .bit = o.slot % 64, .trace = o.span->trace };
+    return true;
+}
+
+/* What a word names, if it may name a slot. Two dependent loads, none of the object or of its span. */
+GREY_INLINE bool find_slot(uintptr_t word, struct waiting *out)
 {
     struct arena *a = pagemap_arena(word);
     if (unlikely(a == NULL))
-        return;
-    uint32_t entry = arena_entry(a, word);
+        return false;
+    size_t page = arena_page(word);
+    uint32_t entry = a32_load_relaxed(&a->entry[page]); /* relaxed: threads are stopped */
     if (!CODE_IS_MANAGED(entry))
-        return;
-    if (unlikely(entry_code(entry) == CODE_MANAGED_FAR))
-        entry = follow_far(&word);
+        return false;
     uint32_t offset = entry_offset(entry, word);
+    size_t back = offset >> PAGE_SHIFT;
     unsigned class = code_class(entry_code(entry)), slot = (unsigned)slot_at(class_magic[class], offset);
-    uintptr_t first = word - offset;
-    struct arena *home = pagemap_arena(first);
-    size_t page = arena_page(first), size = class < CLASS_COUNT ? size_classes[class].size : 0;
-    struct waiting in = {
-        .base = first + slot * size,
-        .mark = (struct atomicw *)&home->mark_bits[page][slot / 64],
-        .alloc = (struct atomicw *)&home->span[page].alloc_bits[slot / 64],
-        .bit = slot % 64,
-        .entry = entry,
-    };
+    if (unlikely(back > page || class == code_class(CODE_MANAGED_FAR)))
+        return find_far(word, out);
+    out->base = word - offset + slot * class_bytes[class];
+    out->mark = (struct atomicw *)&a->mark_bits[page - back][slot / 64];
+    out->alloc = (struct atomicw *)&a->span[page - back].alloc_bits[slot / 64];
+    out->size = class_bytes[class];
+    out->bit = slot % 64;
+    out->trace = (uint8_t)entry_trace(entry);
+    return true;
+}
+
+/* Puts a word into the pipe if it may name an object, and takes out what has waited longest. */
+GREY_INLINE void pipe_in(struct marker *m, uintptr_t word)
+{
+    struct waiting in;
+    if (!find_slot(word, &in))
+        return;
     __builtin_prefetch(in.mark, 1);
     __builtin_prefetch(in.alloc);
     __builtin_prefetch((const void *)in.base);
@@ -127,24 +143,41 @@ GREY_INLINE void push(struct marker *m, uintptr_t word)
 }
 
 /* Words that cannot be addresses of the heap are most of those in conservative memory. */
-GREY_INLINE bool is_near_heap(uintptr_t word)
+GREY_INLINE bool may_be_managed(const struct marker *m, uintptr_t word)
 {
-    return (word >> ARENA_SHIFT) - aw_load_relaxed(&pagemap_first) < WINDOW_SLOTS;
+    return word - m->low < m->range;
 }
 
-GREY_INLINE bool may_be_managed(uintptr_t word)
+GREY_INLINE void push_if_near(struct marker *m, uintptr_t word)
 {
-    return is_near_heap(word) || (word >> ADDRESS_BITS == 0 && pagemap_outside(word) != NULL);
+    if (may_be_managed(m, word))
+        push(m, word);
 }
 
-/* The reads of memory that threads were stopped in the middle of writing. */
-__attribute__((no_sanitize("address", "thread", "undefined"))) static void
+static GREY_COLD void scan_words_slowly(struct marker *m, const uintptr_t *from, const uintptr_t *to)
+{
+    for (; from < to; from++)
+        push_if_near(m, *from);
+}
+
+/* Without a branch that depends on the words. The reads are of memory that threads were stopped in the middle
+   of writing. */
+__attribute__((no_sanitize("address", "thread", "undefined"))) static inline void
 scan_words(struct marker *m, const uintptr_t *from, const uintptr_t *to)
 {
-    for (; from < to; from++) {
-        uintptr_t word = *from;
-        if (word >= MIN_ALIGN && may_be_managed(word))
-            push(m, word);
+    while (from < to) {
+        size_t n = (size_t)(to - from) < QUEUE_ROOM ? (size_t)(to - from) : QUEUE_ROOM;
+        if (unlikely(!queue_has_room(&m->queue, n))) {
+            scan_words_slowly(m, from, to);
+            return;
+        }
+        uintptr_t low = m->low, range = m->range, *sp = m->queue.sp;
+        for (const uintptr_t *end = from + n; from < end; from++) {
+            uintptr_t word = *from;
+            *sp = word;
+            sp += word - low < range;
+        }
+        m->queue.sp = sp;
     }
 }
 
@@ -157,9 +190,7 @@ static void scan_bits(struct marker *m, uintptr_t base, size_t bytes)
     if (bit + n > 64)
         bits |= map[first / 64 + 1] << (64 - bit);
     for (bits &= low_mask(n); bits != 0; bits &= bits - 1) {
-        uintptr_t word = ((const uintptr_t *)base)[lowest_bit(bits)];
-        if (word >= MIN_ALIGN && may_be_managed(word))
-            push(m, word);
+        push_if_near(m, ((const uintptr_t *)base)[lowest_bit(bits)]);
     }
 }
 
@@ -169,8 +200,8 @@ static void scan_type(struct marker *m, const struct grey_type *type, const uint
 {
     size_t k = (size_t)(from - base) % type->words;
     for (; from < to; from++, k = k + 1 == type->words ? 0 : k + 1)
-        if ((type->pointers[k / 64] >> (k % 64) & 1) != 0 && *from >= MIN_ALIGN && may_be_managed(*from))
-            push(m, *from);
+        if ((type->pointers[k / 64] >> (k % 64) & 1) != 0)
+            push_if_near(m, *from);
 }
 
 /* [from, to) of a large object: a piece of it now, the rest onto the stack, where others may take it. */
@@ -211,15 +242,15 @@ static GREY_NOINLINE void scan_special(struct marker *m, uintptr_t base, unsigne
     }
 }
 
-static void scan(struct marker *m, uintptr_t base, uint32_t entry, size_t size)
+/* All that is not a small conservative object. */
+static GREY_NOINLINE void scan_other(struct marker *m, uintptr_t base, unsigned trace, size_t size)
 {
-    unsigned trace = entry_trace(entry);
-    if (likely(trace == TRACE_CONSERVATIVE && size <= PIECE))
-        scan_words(m, (const uintptr_t *)base, (const uintptr_t *)(base + size));
-    else if (trace == TRACE_BITS)
+    if (trace == TRACE_BITS)
         scan_bits(m, base, size);
     else if (size > PIECE && (trace == TRACE_CONSERVATIVE || trace == TRACE_TYPE))
         scan_piece(m, base);
+    else if (trace == TRACE_CONSERVATIVE)
+        scan_words(m, (const uintptr_t *)base, (const uintptr_t *)(base + size));
     else if (trace != TRACE_NONE)
         scan_special(m, base, trace, size);
 }
@@ -244,12 +275,6 @@ GREY_INLINE bool mark_bit(struct marker *m, struct atomicw *word, uintptr_t bit)
     return true;
 }
 
-static size_t size_of_entry(uintptr_t base, uint32_t entry)
-{
-    unsigned class = code_class(entry_code(entry));
-    return likely(class < CLASS_COUNT) ? size_classes[class].size : pagemap_record(base)->pages * PAGE_BYTES;
-}
-
 static void finish(struct marker *m, const struct waiting *w)
 {
     uintptr_t bit = (uintptr_t)1 << w->bit;
@@ -257,11 +282,13 @@ static void finish(struct marker *m, const struct waiting *w)
         return;
     if (!mark_bit(m, w->mark, bit))
         return;
-    size_t size = size_of_entry(w->base, w->entry);
+    size_t size = likely(w->size != 0) ? w->size : pagemap_record(w->base)->pages * PAGE_BYTES;
     m->objects++;
     m->bytes += size;
-    if (entry_trace(w->entry) != TRACE_NONE)
-        scan(m, w->base, w->entry, size);
+    if (likely(w->trace == TRACE_CONSERVATIVE && size <= SMALL_MAX))
+        scan_words(m, (const uintptr_t *)w->base, (const uintptr_t *)(w->base + size));
+    else if (w->trace != TRACE_NONE)
+        scan_other(m, w->base, w->trace, size);
 }
 
 /* No memory for the queue: the object is marked now and its span set down, so that all its marked objects
@@ -390,10 +417,9 @@ static void rescan_span(struct span *s, void *unused)
         return;
     s->rescan = 0;
     size_t size = span_slot_bytes(s);
-    uint32_t entry = arena_entry(pagemap_arena(s->base), s->base);
     for (unsigned slot = 0; slot < s->slots; slot++)
         if ((aw_load_relaxed(mark_word_of(s->base, slot)) >> (slot % 64) & 1) != 0) {
-            scan(coordinator, s->base + slot * size, entry, size);
+            scan_other(coordinator, s->base + slot * size, s->trace, size);
             drain(coordinator, SIZE_MAX);
         }
 }
@@ -431,10 +457,9 @@ static void push_past_end(struct marker *m, uintptr_t word)
 
 static void push_private(struct marker *m, uintptr_t word)
 {
-    if (word < MIN_ALIGN || !may_be_managed(word))
-        return;
-    push(m, word);
-    if (word % MIN_ALIGN == 0)
+    push_if_near(m, word);
+    /* The end of the last slot of all may be the end of the heap. */
+    if (word % MIN_ALIGN == 0 && may_be_managed(m, word - 1))
         push_past_end(m, word);
 }
 
@@ -472,8 +497,7 @@ static void root_exact(struct root_sink *sink, enum root_class class, void *slot
 static void tracer_edge(struct grey_tracer *t, void *slot, void *value)
 {
     (void)slot;
-    if ((uintptr_t)value >= MIN_ALIGN && may_be_managed((uintptr_t)value))
-        push((struct marker *)t, (uintptr_t)value);
+    push_if_near((struct marker *)t, (uintptr_t)value);
 }
 
 static void tracer_words(struct grey_tracer *t, void *from, size_t count)
@@ -483,8 +507,7 @@ static void tracer_words(struct grey_tracer *t, void *from, size_t count)
 
 void mark_word(uintptr_t word)
 {
-    if (word >= MIN_ALIGN && may_be_managed(word))
-        push(coordinator, word);
+    push_if_near(coordinator, word);
 }
 
 bool mark_object(const struct object *o)
@@ -526,6 +549,8 @@ void mark_init(void)
     if (coordinator == NULL)
         report_fatal("no memory for the collector's own records");
     all.cpus = limits_cpus("");
+    for (unsigned class = CLASS_SMALL_FIRST; class <= CLASS_SMALL_LAST; class++)
+        class_bytes[class] = size_classes[class].size;
 }
 
 unsigned mark_cpus(void)
@@ -565,6 +590,8 @@ void mark_begin_stopped(void)
     coordinator_since = gcstats_cpu();
     for (unsigned i = 0; i < all.active; i++) {
         struct marker *m = all.marker[i];
+        m->low = aw_load_relaxed(&pagemap_lowest);
+        m->range = aw_load_relaxed(&pagemap_highest) - m->low;
         m->objects = m->bytes = m->root_bytes = m->overflows = m->cpu_ns = 0;
     }
 }

@@ -58,8 +58,9 @@ static struct packet *take_full_locked(void)
     return p;
 }
 
-static void put_full_locked(struct packet *p)
+static void put_full_locked(struct packet *p, size_t count)
 {
+    p->count = count;
     p->next = pool.full;
     pool.full = p;
     /* relaxed: a hint for queue_pool_has_work(); who acts on it takes the lock. */
@@ -74,57 +75,71 @@ void queue_reserve(size_t packets)
     lock_drop(&pool.lock);
 }
 
+static void use(struct queue *q, struct packet *p, size_t count)
+{
+    q->top = p;
+    q->bottom = p->word;
+    q->sp = p->word + count;
+    q->end = p->word + PACKET_WORDS;
+}
+
 bool queue_open(struct queue *q)
 {
     lock_take(&pool.lock);
-    q->top = take_empty_locked();
-    q->spare = q->top == NULL ? NULL : take_empty_locked();
-    if (q->top != NULL && q->spare == NULL)
-        put_empty_locked(q->top);
+    struct packet *top = take_empty_locked(), *spare = top == NULL ? NULL : take_empty_locked();
+    if (top != NULL && spare == NULL)
+        put_empty_locked(top);
     lock_drop(&pool.lock);
-    return q->spare != NULL;
+    if (spare == NULL)
+        return false;
+    use(q, top, 0);
+    q->spare = spare;
+    q->spare_count = 0;
+    return true;
 }
 
 void queue_close(struct queue *q)
 {
-    assert(q->top->count == 0 && q->spare->count == 0);
+    assert(q->sp == q->bottom && q->spare_count == 0);
     lock_take(&pool.lock);
     put_empty_locked(q->top);
     put_empty_locked(q->spare);
     lock_drop(&pool.lock);
-    q->top = q->spare = NULL;
+    *q = (struct queue){ .top = NULL };
 }
 
 static void swap(struct queue *q)
 {
-    struct packet *p = q->top;
-    q->top = q->spare;
-    q->spare = p;
+    struct packet *top = q->top;
+    size_t count = (size_t)(q->sp - q->bottom);
+    use(q, q->spare, q->spare_count);
+    q->spare = top;
+    q->spare_count = count;
 }
 
-/* The top is full. */
-bool queue_push_slow(struct queue *q, uintptr_t word)
+/* The top is nearly full: the spare one, emptied if need be, takes its place. */
+bool queue_make_room(struct queue *q)
 {
-    if (q->spare->count != 0) {
+    if (q->spare_count != 0) {
         lock_take(&pool.lock);
         struct packet *empty = take_empty_locked();
         if (empty != NULL) {
-            put_full_locked(q->spare);
+            put_full_locked(q->spare, q->spare_count);
             q->spare = empty;
+            q->spare_count = 0;
         }
         lock_drop(&pool.lock);
         if (empty == NULL)
             return false;
     }
     swap(q);
-    q->top->word[q->top->count++] = word;
     return true;
 }
 
 /* The top is empty. */
 uintptr_t queue_pop_slow(struct queue *q)
 {
-    if (q->spare->count == 0) {
+    if (q->spare_count == 0) {
         if (!queue_pool_has_work())
             return 0;
         lock_take(&pool.lock);
@@ -132,13 +147,24 @@ uintptr_t queue_pop_slow(struct queue *q)
         if (full != NULL) {
             put_empty_locked(q->spare);
             q->spare = full;
+            q->spare_count = full->count;
         }
         lock_drop(&pool.lock);
         if (full == NULL)
             return 0;
     }
     swap(q);
-    return q->top->word[--q->top->count];
+    return *--q->sp;
+}
+
+/* The older half: nearer to the roots, so more hangs on it. */
+static void share_half_locked(struct queue *q, struct packet *p)
+{
+    size_t count = (size_t)(q->sp - q->bottom), half = count / 2;
+    __builtin_memcpy(p->word, q->bottom, half * sizeof *p->word);
+    __builtin_memmove(q->bottom, q->bottom + half, (count - half) * sizeof *p->word);
+    q->sp -= half;
+    put_full_locked(p, half);
 }
 
 void queue_share(struct queue *q)
@@ -147,17 +173,12 @@ void queue_share(struct queue *q)
         return;
     lock_take(&pool.lock);
     struct packet *p = take_empty_locked();
-    if (p != NULL && q->spare->count != 0) {
-        put_full_locked(q->spare);
+    if (p != NULL && q->spare_count != 0) {
+        put_full_locked(q->spare, q->spare_count);
         q->spare = p;
-    } else if (p != NULL && q->top->count > 1) {
-        /* The older half: nearer to the roots, so more hangs on it. */
-        size_t half = q->top->count / 2;
-        __builtin_memcpy(p->word, q->top->word, half * sizeof p->word[0]);
-        __builtin_memmove(q->top->word, q->top->word + half, (q->top->count - half) * sizeof p->word[0]);
-        p->count = half;
-        q->top->count -= half;
-        put_full_locked(p);
+        q->spare_count = 0;
+    } else if (p != NULL && q->sp - q->bottom > 1) {
+        share_half_locked(q, p);
     } else if (p != NULL) {
         put_empty_locked(p);
     }

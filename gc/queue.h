@@ -12,14 +12,18 @@
 
 struct packet {
     struct packet *next; /* [lock:mark] */
-    size_t count;        /* [owner] */
+    size_t count;        /* [lock:mark] words, while it is in the pool */
     uintptr_t word[PACKET_WORDS];
 };
 static_assert(sizeof(struct packet) == PACKET_BYTES, "packets fill pages");
 
-/* A marker's end: two packets, so that a stack that goes up and down at a packet's edge stays local. */
+/* A marker's end: a packet as its stack, and a spare one, so that a stack that goes up and down at a
+   packet's edge stays local. */
 struct queue {
-    struct packet *top, *spare; /* [owner] spare is full or empty */
+    uintptr_t *sp;             /* [owner] one past the newest word */
+    uintptr_t *bottom, *end;   /* [owner] of the packet's words */
+    struct packet *top, *spare;
+    size_t spare_count;        /* [owner] words in the spare one */
 };
 
 /* Empty packets, at least so many, as far as the system gives them. */
@@ -27,27 +31,29 @@ GREY_HIDDEN void queue_reserve(size_t packets);
 GREY_HIDDEN bool queue_open(struct queue *q);
 GREY_HIDDEN void queue_close(struct queue *q); /* empty */
 
-GREY_HIDDEN bool queue_push_slow(struct queue *q, uintptr_t word);
+/* Room for n words (at most QUEUE_ROOM) on the stack; false when there is no memory for it. */
+#define QUEUE_ROOM 512
+GREY_HIDDEN bool queue_make_room(struct queue *q);
 GREY_HIDDEN uintptr_t queue_pop_slow(struct queue *q);
+
+GREY_INLINE bool queue_has_room(struct queue *q, size_t n)
+{
+    return likely((size_t)(q->end - q->sp) >= n) || queue_make_room(q);
+}
 
 /* False when there is no memory: the word is not queued. */
 GREY_INLINE bool queue_push(struct queue *q, uintptr_t word)
 {
-    struct packet *p = q->top;
-    if (likely(p->count < PACKET_WORDS)) {
-        p->word[p->count++] = word;
-        return true;
-    }
-    return queue_push_slow(q, word);
+    if (unlikely(!queue_has_room(q, 1)))
+        return false;
+    *q->sp++ = word;
+    return true;
 }
 
 /* 0 when the marker's own stack is empty and the pool was, too. */
 GREY_INLINE uintptr_t queue_pop(struct queue *q)
 {
-    struct packet *p = q->top;
-    if (likely(p->count > 0))
-        return p->word[--p->count];
-    return queue_pop_slow(q);
+    return likely(q->sp != q->bottom) ? *--q->sp : queue_pop_slow(q);
 }
 
 /* Gives half of what the marker has to the pool, if that is empty. */

@@ -98,6 +98,11 @@ static unsigned pause_bucket(uint64_t ns)
     return bucket < GREY_PAUSE_BUCKETS ? bucket : GREY_PAUSE_BUCKETS - 1;
 }
 
+static uint64_t stopped_ns(const struct totals *t)
+{
+    return t->stopping_ns + t->roots_ns + t->marking_ns + t->settling_ns + t->resuming_ns;
+}
+
 static void count(const struct cycle_record *r)
 {
     uint64_t stop_ns = r->resumed_ns - r->asked_ns;
@@ -125,12 +130,12 @@ static void trace(const struct cycle_record *r)
     char line[GCTRACE_LINE_MAX];
     if (option_now(&options.gctrace) == 0)
         return;
-    /* As in the line's own figures: before and after marking a stop takes all CPUs. */
-    uint64_t cpus = mark_cpus(), all_stopped = mine.stopping_ns + mine.settling_ns + mine.resuming_ns;
+    /* A stop takes all CPUs from the program, whoever uses them: so counts Go, too. */
+    uint64_t cpus = mark_cpus(), stopped = stopped_ns(&mine);
     struct gctrace t = {
         .cycle = r,
         .start_ns = start_ns,
-        .total_cpu_ns = all_stopped * cpus + mine.mark_cpu_ns + aw_load_relaxed(&sweep_cpu_ns),
+        .total_cpu_ns = stopped * cpus + aw_load_relaxed(&sweep_cpu_ns),
         .cpus = cpus,
     };
     gctrace_format(&t, line);
@@ -223,7 +228,7 @@ static void fill_times(struct grey_gc_stats *out, const struct totals *t)
     out->marking_ns = t->marking_ns;
     out->settling_ns = t->settling_ns;
     out->resuming_ns = t->resuming_ns;
-    out->stop_ns_total = t->stopping_ns + t->roots_ns + t->marking_ns + t->settling_ns + t->resuming_ns;
+    out->stop_ns_total = stopped_ns(t);
     out->stop_ns_max = t->stop_ns_max;
     out->stop_ns_last = t->stop_ns_last;
     memcpy(out->pause_histogram, t->pauses, sizeof out->pause_histogram);

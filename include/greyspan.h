@@ -368,7 +368,8 @@ GREY_API bool grey_stack_detach(void *base);
  * `stack` up; NULL with errno EINVAL, ENOMEM. self: the fiber the calling thread runs on, that of the
  * stack it began on at first. switch: call it right before the program switches stacks, by swapcontext
  * or code of its own: the stack that is left is parked as it is, its part in use a root until somebody
- * resumes it, and `to` is the calling thread's. destroy: before the stack's memory goes.
+ * resumes it, and `to` is the calling thread's. destroy: before the stack's memory goes. What a ucontext_t
+ * holds (makecontext's arguments) is not looked at: hand references over in memory that is scanned.
  *
  *     grey_fiber *back = grey_fiber_self();
  *     grey_fiber_switch(worker);
@@ -444,7 +445,8 @@ GREY_API void grey_safepoint_slow(void);
  * collector: a collection does not wait for it. For whatever may take long: locks, read(), sleep. Its
  * stack and registers are roots as they are at enter; the function that calls enter must not return
  * before leave. leave waits while threads are stopped. call does fn(argument) between the two, leaves
- * also when the thread is cancelled, and returns fn's result.
+ * also when the thread is cancelled (cleanup handlers inside enter and leave run blocked), and returns
+ * fn's result.
  * Owner: what the stack names at enter stays alive. Threads: any; one that is not attached does nothing.
  * Safepoint: yes, all three. Cost: some tens of nanoseconds. */
 GREY_API void grey_blocking_enter(void);
@@ -460,7 +462,8 @@ GREY_API void grey_critical_enter(void);
 GREY_API void grey_critical_leave(void);
 
 /* How deep the calling thread is in critical sections and blocking regions, and its fiber: save before
- * setjmp, restore first of all where longjmp arrives, and what it jumped out of is left.
+ * setjmp, restore first of all where longjmp arrives, and what it jumped out of is left. (POSIX has no
+ * longjmp over cleanup handlers: out of grey_blocking_call none, if the thread may be cancelled later.)
  * Owner: *out is the caller's. Threads: the one that saved. Safepoint: save never, restore: yes.
  * Cost: a few nanoseconds. */
 struct grey_state {

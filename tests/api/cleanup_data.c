@@ -5,7 +5,7 @@
 enum { OBJECTS = 500, EACH = 3 };
 
 struct record {
-    uintptr_t hidden; /* the object's complement */
+    grey_weak *object;
     _Atomic int ran, while_there;
 };
 static struct record records[OBJECTS][EACH];
@@ -14,17 +14,16 @@ static uint64_t ids[OBJECTS][EACH];
 static void clean(void *data)
 {
     struct record *r = data;
-    r->while_there += grey_object_at((void *)~r->hidden, NULL);
+    r->while_there += grey_weak_get(r->object) != NULL;
     r->ran++;
 }
 
 static void *make(void *unused)
 {
-    grey_disable(); /* slots are not reused, so that a cleanup can tell whether its object is there */
     for (int i = 0; i < OBJECTS; i++) {
         void *p = grey_alloc(GREY_CONSERVATIVE, 64);
         for (int k = 0; k < EACH; k++) {
-            records[i][k].hidden = ~(uintptr_t)p;
+            records[i][k].object = grey_weak_create(p);
             ids[i][k] = grey_cleanup_add(p, clean, &records[i][k]);
             CHECK(ids[i][k] != 0, "a cleanup is added");
         }
@@ -33,7 +32,6 @@ static void *make(void *unused)
         if (i % 7 == 0)
             grey_free(p);
     }
-    grey_enable();
     return unused;
 }
 

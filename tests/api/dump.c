@@ -201,6 +201,18 @@ static void the_dead_are_called_dead(void)
     grey_enable();
 }
 
+/* In a blocking region, unless signals stop threads anyway. */
+static ssize_t read_some(int fd, char *buffer, size_t size)
+{
+    bool cooperative = grey_get(GREY_SET_STOP) == GREY_STOP_COOPERATIVE;
+    if (cooperative)
+        grey_blocking_enter();
+    ssize_t n = read(fd, buffer, size);
+    if (cooperative)
+        grey_blocking_leave();
+    return n;
+}
+
 /* Larger than a pipe holds, read by a thread that is stopped while the text is made. */
 static void *read_all(void *fd)
 {
@@ -208,7 +220,7 @@ static void *read_all(void *fd)
     size_t sum = 0;
     ssize_t n;
     (void)hide(grey_alloc(GREY_NOSCAN, 16)); /* attached */
-    while ((n = read(*(int *)fd, buffer, sizeof buffer)) > 0)
+    while ((n = read_some(*(int *)fd, buffer, sizeof buffer)) > 0)
         sum += (size_t)n;
     return (void *)sum;
 }

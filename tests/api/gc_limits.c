@@ -43,8 +43,16 @@ static void data_size(size_t bytes)
     CHECK(setrlimit(RLIMIT_DATA, &r) == 0, "setrlimit");
 }
 
+/* What dead frames left, which would be found as soon as calls are made again. */
+static __attribute__((noinline)) void scrub_stack(void)
+{
+    char words[32768];
+    memset(words, 0, sizeof words);
+    hide(words);
+}
+
 /* Nodes until there are no more; the list is in *root. Says how many bytes they were. */
-static size_t fill_up(struct node **root, grey_kind kind, size_t size, size_t most)
+static __attribute__((noinline)) size_t fill_up(struct node **root, grey_kind kind, size_t size, size_t most)
 {
     size_t n = 0;
     for (;;) {
@@ -58,26 +66,36 @@ static size_t fill_up(struct node **root, grey_kind kind, size_t size, size_t mo
         *root = node;
     }
     CHECK(n * size >= most || errno == ENOMEM, "the refusal says ENOMEM, not %d", errno);
+    scrub_stack();
     return n * size;
+}
+
+static __attribute__((noinline)) size_t fill_and_check(const struct limit *l, size_t size)
+{
+    static struct node *root; /* a root, by being a variable */
+    size_t most = l->bytes * 4, got = fill_up(&root, GREY_CONSERVATIVE, size, most);
+    uint64_t n = got / size;
+    CHECK(got < most, "%s: %zu MiB are not without end", l->what, l->bytes / MIB);
+    CHECK(got >= l->bytes / 8, "%s + %zu MiB: at least an eighth can be had in nodes of %zu (%zu MiB)", l->what,
+          l->bytes / MIB, size, got / MIB);
+    CHECK(list_is_whole(root, n), "%s: what there is is whole after a refusal", l->what);
+    CHECK(grey_alloc(GREY_NOSCAN, hide_size(l->bytes * 8)) == NULL, "%s: too much is refused", l->what);
+    if (l->set == hard_limit) /* it needs memory of its own otherwise */
+        CHECK(grey_verify(), "%s: the heap is sound when it is full", l->what);
+    CHECK(list_is_whole(root, n), "%s: and whole after that", l->what);
+    root = NULL;
+    scrub_stack();
+    return got;
 }
 
 static void fill_and_drop(const struct limit *l, size_t size)
 {
-    static struct node *root; /* a root, by being a variable */
-    size_t most = l->bytes * 4, got[4];
+    size_t got[4];
     for (size_t round = 0; round < COUNT(got); round++) {
-        got[round] = fill_up(&root, GREY_CONSERVATIVE, size, most);
-        CHECK(got[round] < most, "%s: %zu MiB are not without end", l->what, l->bytes / MIB);
-        CHECK(got[round] >= l->bytes / 8, "%s + %zu MiB: at least an eighth can be had in nodes of %zu (%zu MiB)",
-              l->what, l->bytes / MIB, size, got[round] / MIB);
-        uint64_t n = got[round] / size;
-        CHECK(list_is_whole(root, n), "%s: what there is is whole after a refusal", l->what);
-        CHECK(grey_alloc(GREY_NOSCAN, hide_size(l->bytes * 8)) == NULL, "%s: too much is refused", l->what);
-        CHECK(grey_verify(), "%s: the heap is sound when it is full", l->what);
-        CHECK(list_is_whole(root, n), "%s: and whole after that", l->what);
-        root = NULL;
+        got[round] = fill_and_check(l, size);
         struct node *again = list_new(1000);
-        CHECK(again != NULL && list_is_whole(again, 1000), "%s: dropped, there is memory again", l->what);
+        CHECK(again != NULL && list_is_whole(again, 1000), "%s, nodes of %zu: dropped, there is memory again",
+              l->what, size);
     }
     CHECK(got[3] >= got[0] / 2, "%s, nodes of %zu: the fourth time gives as much as the first (%zu, %zu MiB)",
           l->what, size, got[0] / MIB, got[3] / MIB);
@@ -95,6 +113,7 @@ static void big_and_small(const struct limit *l)
             memset(p, 1, big);
         hide(p);
         p = NULL;
+        scrub_stack();
         fill_up(&root, GREY_CONSERVATIVE, 64, l->bytes / 4);
         root = NULL;
     }

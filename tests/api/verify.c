@@ -50,7 +50,7 @@ static void **make(unsigned r, void *to)
         o = grey_alloc(GREY_CONSERVATIVE, r % 16 == 0 ? 40000 + r % 300000 : 16);
         break;
     case 5:
-        return (void **)grey_ephemeron_create(roots[r % 64], to);
+        return (void **)grey_ephemeron_create(__atomic_load_n(&roots[r % 64], __ATOMIC_ACQUIRE), to);
     default:
         o = grey_alloc(node_kind, sizeof(struct node));
         o[0] = o;
@@ -64,8 +64,8 @@ static void *churn(void *seed)
     unsigned r = (unsigned)(uintptr_t)seed;
     for (int i = 0; i < 5000; i++) {
         r = r * 1664525 + 1013904223;
-        void **slot = &roots[r >> 26];
-        grey_write(slot, make(r >> 8, i % 10 == 0 ? NULL : *slot));
+        void **slot = &roots[r >> 26], *there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+        grey_write(slot, make(r >> 8, i % 10 == 0 ? NULL : there));
     }
     return NULL;
 }

@@ -6,8 +6,8 @@
 enum { WORDS = 64, ROUNDS = 300 };
 
 static void **area;           /* WORDS words, of which all but one name an object each */
-static volatile bool ended;
-static volatile unsigned long moves;
+static bool ended;
+static unsigned long moves;
 
 struct box {
     uintptr_t canary;
@@ -29,10 +29,10 @@ static __attribute__((noinline)) void fill_area(void)
 static void *shift(void *unused)
 {
     (void)hide(grey_alloc(GREY_NOSCAN, 16)); /* attached */
-    while (!ended) {
+    while (!__atomic_load_n(&ended, __ATOMIC_RELAXED)) {
         grey_move(&area[1], &area[0], (WORDS - 1) * sizeof(void *));
         grey_move(&area[0], &area[1], (WORDS - 1) * sizeof(void *));
-        moves++;
+        __atomic_fetch_add(&moves, 1, __ATOMIC_RELAXED);
         grey_safepoint();
     }
     return unused;
@@ -52,13 +52,15 @@ int main(void)
     fill_area();
     CHECK(grey_pthread_create(&t, NULL, shift, NULL) == 0, "a thread");
     for (int i = 0; i < ROUNDS; i++) {
-        unsigned long before = moves;
+        unsigned long before = __atomic_load_n(&moves, __ATOMIC_RELAXED);
         grey_collect();
         reuse();
-        while (moves == before && !ended)
+        while (__atomic_load_n(&moves, __ATOMIC_RELAXED) == before) {
+            grey_safepoint();
             sched_yield();
+        }
     }
-    ended = true;
+    __atomic_store_n(&ended, true, __ATOMIC_RELAXED);
     grey_pthread_join(t, NULL);
     for (uintptr_t i = 0; i < WORDS - 1; i++)
         CHECK(((struct box *)area[i])->canary == i + 1000, "box %d was lost", (int)i);

@@ -268,7 +268,7 @@ static struct {
 
 static void write_somehow(void **slot, int way, void *value)
 {
-    void *there = *slot;
+    void *there = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
     switch (way) {
     case 0:
         grey_write(slot, value);
@@ -288,7 +288,7 @@ static void write_somehow(void **slot, int way, void *value)
    has to know. */
 static void *write_at_once(void *values)
 {
-    (void)leaf(); /* attached */
+    (void)hide(grey_alloc(GREY_NOSCAN, 16)); /* attached */
     for (int round = 0; round < 50; round++) {
         grey_blocking_enter();
         pthread_barrier_wait(&writers.together);
@@ -316,12 +316,12 @@ static void threads(void)
         grey_pthread_join(t[i], NULL);
 }
 
-static volatile bool ended;
+static bool ended;
 
 static void *write_on(void *slots)
 {
     void **o = slots;
-    for (int i = 0; !ended; i++)
+    for (int i = 0; !__atomic_load_n(&ended, __ATOMIC_RELAXED); i++)
         write_somehow(&o[i % 7], i % 4, i / 7 % 2 == 0 ? NULL : o);
     return NULL;
 }
@@ -346,7 +346,7 @@ static void fork_amid(void)
         waitpid(child, &status, 0);
     }
     CHECK(status == 0, "the child's check (status %#x)", (unsigned)status);
-    ended = true;
+    __atomic_store_n(&ended, true, __ATOMIC_RELAXED);
     grey_pthread_join(t, NULL);
 }
 

@@ -1,15 +1,41 @@
-/* There is no memory for the queue of what is to be scanned: nothing is forgotten. An object with many
-   children fills it; each child has one of its own. */
+/* There is no memory for the queue of what is to be scanned: nothing is forgotten. A chain of large
+   objects fills it: each leads to thousands of small ones, and last of all to the next. */
 #include "mutants.h"
 #include <sys/resource.h>
 
-enum { CHILDREN = 3000000 };
+enum { CHAIN = 150, CHILDREN = 8000 };
 
-static struct known **parent;
+struct link {
+    struct known *child[CHILDREN];
+    struct link *next;
+};
 
-static size_t address_space(void)
+static struct link *first;
+
+static void make(void)
 {
-    return statm_bytes(0);
+    struct link **to = &first;
+    for (uint64_t n = 0; n < CHAIN; n++) {
+        struct link *l = (struct link *)grey_alloc(GREY_CONSERVATIVE, sizeof *l);
+        REQUIRE(l != NULL, "there is memory");
+        grey_write(to, l);
+        to = &l->next;
+        for (uint64_t i = 0; i < CHILDREN; i++) {
+            grey_write(&l->child[i], known_new(i + 1));
+            if (i % 4 == 0)
+                grey_write(&l->child[i]->next, known_new(i + 2));
+        }
+    }
+}
+
+static void check(void)
+{
+    for (struct link *l = first; l != NULL; l = l->next)
+        for (uint64_t i = 0; i < CHILDREN; i++) {
+            known_check(l->child[i], i + 1);
+            if (i % 4 == 0)
+                known_check(l->child[i]->next, i + 2);
+        }
 }
 
 int main(int argc, char **argv)
@@ -20,27 +46,16 @@ int main(int argc, char **argv)
     skip("a sanitizer's shadow needs all the address space there is");
 #endif
     grey_disable();
-    parent = (struct known **)grey_alloc(GREY_CONSERVATIVE, (size_t)CHILDREN * sizeof *parent);
-    REQUIRE(parent != NULL, "there is memory");
-    for (uint64_t i = 0; i < CHILDREN; i++) {
-        struct known *child = known_new(i + 1);
-        if (i % 4 == 0)
-            child->next = known_new(i + 2);
-        parent[i] = child;
-    }
+    make();
     grey_enable();
-    struct rlimit r = { address_space() + 9 * MIB, RLIM_INFINITY };
+    struct rlimit r = { statm_bytes(0), RLIM_INFINITY };
     REQUIRE(setrlimit(RLIMIT_AS, &r) == 0, "the address space can be limited");
     grey_collect();
     grey_collect();
     r.rlim_cur = RLIM_INFINITY;
     setrlimit(RLIMIT_AS, &r);
     churn(1000000);
-    for (uint64_t i = 0; i < CHILDREN; i++) {
-        known_check(parent[i], i + 1);
-        if (i % 4 == 0)
-            known_check(parent[i]->next, i + 2);
-    }
+    check();
     grey_gc_stats(&s, sizeof s);
     CHECK(s.mark_overflows > 0, "the queue had to do without memory");
     return front_result();

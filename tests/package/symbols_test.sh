@@ -24,6 +24,10 @@ none_of() {
 }
 
 exported() { nm -D --defined-only "$1" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u; }
+declared() {
+    sed -nE 's/^(extern )?GREY_API [^(;[]*[ *](grey_[a-z0-9_]+)( __attribute__.*|[(;[].*)$/\2/p' \
+        "$here"/../../include/*.h | sort -u
+}
 malloc_names() { grep -v '^#' "$here/malloc_symbols.txt" | tr -s ' ' '\n' | grep . | sort -u; }
 
 check_names() {
@@ -34,6 +38,8 @@ check_names() {
         comm -23 - <(malloc_names))
     none_of 'libgreyspan-malloc.so lacks' < <(exported "$preload" | comm -13 - <(malloc_names))
     none_of 'libgreyspan-malloc.so lacks' < <(exported "$api" | comm -13 <(exported "$preload") -)
+    none_of 'libgreyspan.so lacks' < <(exported "$api" | comm -13 - <(declared))
+    none_of 'greyspan.h lacks' < <(exported "$api" | comm -23 - <(declared))
     exported "$api" | grep '^grey_malloc$' >/dev/null || fail 'libgreyspan.so lacks grey_malloc'
 }
 

@@ -9,8 +9,6 @@
    threads does, not how they interleave. `--threads N` sets the number of threads. */
 #include "gc_threads.h"
 
-enum { THREADS_MOST = 64 };
-
 struct phase {
     unsigned threads;
     uint64_t stress, percent, min_heap, workers, verify, check_trace;
@@ -130,11 +128,11 @@ static void phase_event(uint64_t *random)
         check_statistics();
         break;
     default: {
-        struct thread *t = &the.thread[random_below(random, the.phase.threads)];
+        unsigned number = (unsigned)random_below(random, the.phase.threads);
         if (random_below(random, 4) == 0)
-            pthread_cancel(t->t);
-        thread_join(t);
-        thread_begin(t, random_next(random));
+            pthread_cancel(the.thread[number].t);
+        thread_join(&the.thread[number]);
+        thread_begin(&the.thread[number], number, random_next(random));
     }
     }
 }
@@ -147,7 +145,7 @@ static void phase_run(uint64_t *random)
         module_load();
     double end = seconds_now() + the.phase.seconds;
     for (unsigned i = 0; i < the.phase.threads; i++)
-        thread_begin(&the.thread[i], random_next(random));
+        thread_begin(&the.thread[i], i, random_next(random));
     while (seconds_now() < end) {
         grey_blocking_call(nap, (void *)(uintptr_t)(1 + random_below(random, 8000000)));
         watch_heap();

@@ -5,7 +5,7 @@
 #include "gc_steps.h"
 #include <sys/wait.h>
 
-enum { CHILD_SECONDS = 240 };
+enum { CHILD_SECONDS = 240, THREADS_MOST = 64 };
 
 /* ---- fibers ------------------------------------------------------------------------------------------ */
 
@@ -181,7 +181,7 @@ static void may_be_cancelled(void)
 
 static void work_steps(struct worker *w)
 {
-    for (uint64_t i = 0; i < w->steps && !stopping(); i++) {
+    for (uint64_t i = 0; i < w->steps && !stopping() && !__atomic_load_n(w->ends, __ATOMIC_RELAXED); i++) {
         one_step(w);
         if (WITH_FIBERS && i % 32 == 0)
             fiber_step(w);
@@ -193,11 +193,16 @@ static void work_steps(struct worker *w)
     }
 }
 
-static void run(uint64_t seed)
+/* The low bits of a thread's seed are its number. */
+static int thread_ends[THREADS_MOST];
+
+static void run(uint64_t seed, bool leaves_keys)
 {
     void *volatile frame[FRAME] = { NULL };
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     struct worker *w = worker_begin(seed, (void **)(uintptr_t)frame);
+    w->leaves_keys = leaves_keys;
+    w->ends = &thread_ends[seed % THREADS_MOST];
     pthread_cleanup_push(worker_over, w);
     w->steps = 50 + random_below(&w->random, world.life);
     work_steps(w);
@@ -221,43 +226,52 @@ static void check_start(const struct start *s, const char *what)
         stress_failed(step_now, "%s is lost: %p", what, (const void *)s);
 }
 
+/* What a thread is like beside its seed's number. */
+static uint64_t choice(uint64_t seed)
+{
+    return seed / THREADS_MOST;
+}
+
 static void *work(void *argument)
 {
     struct start *s = (struct start *)argument;
     check_start(s, "a thread's argument");
     uint64_t seed = s->seed;
-    run(seed);
+    run(seed, true);
     check_start(s, "a thread's argument, at its end,");
     void *r = new_result(seed);
-    if (seed % 4 == 0)
+    if (choice(seed) % 4 == 0)
         pthread_exit(r);
     return r;
 }
 
 static void *plain_work(void *argument)
 {
-    uint64_t seed = (uintptr_t)argument;
-    if (seed % 2 == 0 && (!grey_thread_attach() || !grey_thread_is_attached()))
+    uint64_t seed = (uintptr_t)argument, how = choice(seed);
+    if (how % 2 == 0 && (!grey_thread_attach() || !grey_thread_is_attached()))
         stress_failed(0, "a thread could not be attached");
-    if (seed % 16 == 1)
+    if (how % 16 == 1)
         grey_thread_cooperative(true);
-    run(seed);
-    if (seed % 4 == 0)
+    run(seed, how % 4 != 0);
+    if (how % 4 == 0)
         grey_thread_detach();
-    if (seed % 4 == 1)
+    if (how % 4 == 1)
         pthread_exit(NULL);
     return NULL;
 }
 
 struct thread {
     pthread_t t;
+    unsigned number;
     bool runs, plain;
 };
 
-static void thread_begin(struct thread *t, uint64_t seed)
+static void thread_begin(struct thread *t, unsigned number, uint64_t seed)
 {
     int error;
-    t->plain = seed % 3 == 0;
+    seed = seed / THREADS_MOST * THREADS_MOST + number;
+    t->number = number;
+    t->plain = choice(seed) % 3 == 0;
     if (t->plain)
         error = pthread_create(&t->t, NULL, plain_work, (void *)(uintptr_t)seed);
     else
@@ -279,12 +293,14 @@ static void thread_join(struct thread *t)
     void *result = NULL;
     if (!t->runs)
         return;
+    __atomic_store_n(&thread_ends[t->number], 1, __ATOMIC_RELAXED);
     if (t->plain)
         grey_blocking_call(join_plain, t);
     else if (grey_pthread_join(t->t, &result) != 0)
         stress_failed(0, "a thread could not be joined");
     if (!t->plain && result != PTHREAD_CANCELED)
         check_start((struct start *)result, "a thread's result");
+    __atomic_store_n(&thread_ends[t->number], 0, __ATOMIC_RELAXED);
     t->runs = false;
 }
 

@@ -54,6 +54,7 @@ struct pair {
 struct worker {
     uint64_t random;
     uint64_t steps; /* of its life */
+    const int *ends; /* atomic: it is wanted no more */
     size_t most;    /* bytes of its largest objects */
     struct place own[OWN_PLACES];
     size_t own_count;
@@ -76,7 +77,7 @@ struct worker {
     struct fiber *fiber[FIBERS];
     grey_fiber *main_fiber;
     ucontext_t main_context;
-    bool on_fiber;
+    bool leaves_keys; /* at its end it is attached until the destructors of its keys have run */
 };
 
 static __thread void *tls_slots[TLS_PLACES];
@@ -188,6 +189,8 @@ static void value_push(struct worker *w, struct ref r)
 /* A key's value may stay: its destructor sees it. Nobody counts it any more. */
 static void keys_end(struct worker *w)
 {
+    if (!w->leaves_keys)
+        return;
     for (size_t i = 0; i < w->own_count; i++) {
         struct place *at = &w->own[i];
         if (at->kind == PLACE_KEY && at->id != 0 && random_below(&w->random, 2) == 0) {

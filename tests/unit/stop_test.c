@@ -103,7 +103,7 @@ static void be_busy(struct visitor *v)
     struct mutator *m = mutator_enter("test");
     struct mutator *again = mutator_enter("test");
     visitor_is_there(v);
-    while (a32_load_relaxed(&m->deferred) == 0)
+    while (a32_load_relaxed(&m->deferred) == 0 && a32_load_acquire(&inside) == 0)
         cpu_relax();
     pass_ms(5);
     ran_while_busy = a32_load_acquire(&inside) != 0;
