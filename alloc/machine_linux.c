@@ -431,7 +431,9 @@ struct machine_range machine_static_tls(const struct machine_thread *t)
     if (tls.static_bytes == 0)
         return (struct machine_range){ 0, 0 };
 #if defined(__x86_64__)
-    return (struct machine_range){ t->pointer - tls.static_bytes, t->pointer };
+    struct machine_range r = { t->pointer - tls.static_bytes, t->pointer };
+    r.from = machine_mapped_from(r);
+    return r;
 #else
     return (struct machine_range){ t->pointer, t->pointer + tls.static_bytes };
 #endif
@@ -549,5 +551,11 @@ void machine_tls_learn(void)
     memcpy(&info, &symbol, sizeof info);
     if (info != NULL)
         info(&tls.static_bytes, &alignment);
+#if defined(__x86_64__)
+    /* The size covers libc's record, too, which lies above the thread pointer. */
+    const uint32_t *record = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
+    if (record != NULL && tls.static_bytes > *record)
+        tls.static_bytes -= *record;
+#endif
     learn_keys();
 }

@@ -34,12 +34,18 @@
 #define ENTRY_MANAGED     ((uint32_t)CODE_MANAGED << ENTRY_CODE_SHIFT)
 static_assert((ENTRY_CODE & ENTRY_BASE) == 0, "a code fits below the address of a page");
 
+/* Of sixty-four slots of a managed span, side by side, for a marker looks at both: is the slot in use, is
+   it marked. Pages of programs without managed memory are never touched here. */
+struct slot_bits {
+    struct atomicw mark, alloc;
+};
+
 struct arena {
     struct atomic32 entry[ARENA_PAGES];        /* [atomic] P1 */
     uint64_t returned[ARENA_PAGES / 64];       /* [lock:mheap] free pages without memory behind them */
     struct span span[ARENA_PAGES];             /* by first page */
-    uint64_t mark_bits[ARENA_PAGES][SLOTS_MAX / 64]; /* [atomic] by first page; the collector's */
-    struct atomicw managed[ARENA_PAGES / 64];        /* [atomic] first pages of managed spans */
+    struct atomicw managed[ARENA_PAGES / 64];  /* [atomic] first pages of managed spans */
+    struct slot_bits bits[ARENA_PAGES][SLOTS_MAX / 64]; /* [atomic] of managed spans, by first page */
 };
 
 GREY_HIDDEN extern struct atomicw pagemap_window[WINDOW_SLOTS]; /* [atomic] struct arena * */
@@ -47,6 +53,14 @@ GREY_HIDDEN extern struct atomicw pagemap_first;                /* [atomic] slot
 
 /* The addresses between which all arenas lie. Written under [lock:mheap] before an arena is used. */
 GREY_HIDDEN extern struct atomicw pagemap_lowest, pagemap_highest; /* [atomic] */
+
+/* Is every arena in the window? */
+GREY_INLINE bool pagemap_all_in_window(void)
+{
+    uintptr_t first = aw_load_relaxed(&pagemap_first);
+    return (aw_load_relaxed(&pagemap_lowest) >> ARENA_SHIFT) - first < WINDOW_SLOTS
+           && ((aw_load_relaxed(&pagemap_highest) - 1) >> ARENA_SHIFT) - first < WINDOW_SLOTS;
+}
 
 GREY_HIDDEN struct arena *pagemap_outside(uintptr_t address);
 

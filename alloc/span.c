@@ -6,10 +6,9 @@
 #include "alloc/os.h"
 #include "alloc/pagemap.h"
 
-/* What of a managed span is the same for all kinds; the rest is gc/space.c's. */
+/* What of a managed span is the same for all kinds; the rest is gc/central.c's. */
 static void init_managed(struct span *s, unsigned code)
 {
-    memset(s->alloc_bits, 0, sizeof s->alloc_bits);
     s->slots = s->free_count = s->free_index = 0;
     s->code = (uint8_t)code;
     s->kind = KIND_MANUAL;

@@ -61,7 +61,8 @@ struct span {
     uint16_t cookie_index;   /* [lock:central] slots from here on have no cookie yet     */
     uint16_t quiet_count;    /* [lock:central] free_count when the scavenger last looked */
     uint32_t freed_at;       /* [lock:mheap] of a free run: the scavenger's clock        */
-    uint64_t alloc_bits[SLOTS_MAX / 64] __attribute__((aligned(64))); /* [lock:central] S1 */
+    uint64_t alloc_bits[SLOTS_MAX / 64] __attribute__((aligned(64))); /* [lock:central] S1;
+                                                                     of manual spans alone */
 };
 static_assert(sizeof(struct span) == 128, "a record is a line of fields and a line of bits");
 static_assert(offsetof(struct span, alloc_bits) == 64, "the bits have a line of their own");

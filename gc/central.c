@@ -102,8 +102,8 @@ static void dequeue_locked(struct central *c, struct span *s, enum span_list lis
 static unsigned used_slots(const struct span *s)
 {
     unsigned used = 0;
-    for (unsigned i = 0; i < COUNT(s->alloc_bits); i++)
-        used += (unsigned)__builtin_popcountll(aw_load_relaxed((const struct atomicw *)&s->alloc_bits[i]));
+    for (unsigned i = 0; i < span_bit_words(s); i++)
+        used += (unsigned)__builtin_popcountll(aw_load_relaxed(alloc_word_of(s, i * 64)));
     return used;
 }
 
@@ -184,17 +184,17 @@ static void poison(struct span *s, unsigned first, uint64_t dead)
 /* For who took the span out of an unswept queue. Says how many slots are in use. */
 static unsigned sweep(struct span *s)
 {
-    unsigned live = 0, dead = 0, words = (s->slots + 63u) / 64;
+    unsigned live = 0, dead = 0, words = span_bit_words(s);
+    struct slot_bits *bits = slot_bits_of(s->base, 0);
     bool poisons = (option_now(&options.stress) | option_now(&options.verify)) != 0;
     for (unsigned i = 0; i < words; i++) {
-        struct atomicw *alloc = alloc_word_of(s, i * 64);
-        uint64_t was = aw_load_relaxed(alloc), marked = aw_load_relaxed(mark_word_of(s->base, i * 64));
+        uint64_t was = aw_load_relaxed(&bits[i].alloc), marked = aw_load_relaxed(&bits[i].mark);
         live += (unsigned)__builtin_popcountll(was & marked);
         if ((was & ~marked) == 0)
             continue;
         dead += (unsigned)__builtin_popcountll(was & ~marked);
         /* and: an object may be freed early meanwhile. */
-        aw_and_relaxed(alloc, marked);
+        aw_and_relaxed(&bits[i].alloc, marked);
         if (unlikely(poisons))
             poison(s, i * 64, was & ~marked);
     }
@@ -202,7 +202,7 @@ static unsigned sweep(struct span *s)
     /* release: pairs with the acquire in object.c: who sees the generation sees the alloc bits. */
     a32_store_release(&s->sweep_gen, space_generation());
     for (unsigned i = 0; i < words; i++)
-        aw_store_release(mark_word_of(s->base, i * 64), 0);
+        aw_store_release(&bits[i].mark, 0);
     if (dead > 0) {
         aw_add_relaxed(&all.freed_objects, dead);
         aw_add_relaxed(&all.freed_bytes, dead * span_slot_bytes(s));
@@ -549,7 +549,7 @@ static void adopt_span(struct span *s, void *unswept)
     if (s->list == LIST_CACHED && (large || kc == NULL || kc->cached[code_class(s->code)].span != s)) {
         if (!is_swept(s))
             sweep(s);
-        for (unsigned i = 0; i < COUNT(s->alloc_bits); i++)
+        for (unsigned i = 0; i < span_bit_words(s); i++)
             aw_store_relaxed(mark_word_of(s->base, i * 64), 0);
         settle(s, used_slots(s));
     } else if (!is_swept(s)) {

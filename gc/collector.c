@@ -90,33 +90,33 @@ static void set_goal(uint64_t marked, uint64_t roots)
     aw_store_relaxed(&gc.growth, goal.growth);
 }
 
-static void init_once(void)
+static bool init_once(void)
 {
     heap_init();
+    if (!mark_init())
+        return false;
     gcstats_init();
     control_refresh();
     writes_init();
     mutator_init();
-    roots_init();
-    mark_init();
     lifetime_init();
     set_goal(0, 0);
     aw_store_relaxed(&gc.last_ns, gcstats_now());
     /* release: pairs with the acquire in upcall(). */
     aw_store_release(&upcalls, (uintptr_t)&calls);
+    return true;
 }
 
-void gc_init(void)
+bool gc_init(void)
 {
     /* acquire: pairs with the release below; whoever sees DONE sees everything made. */
     if (likely(a32_load_acquire(&gc.init) == INIT_DONE))
-        return;
-    if (a32_cas_acquire(&gc.init, INIT_NOT_YET, INIT_RUNNING)) {
-        init_once();
-        a32_store_release(&gc.init, INIT_DONE);
-    }
-    while (a32_load_acquire(&gc.init) != INIT_DONE)
+        return true;
+    if (a32_cas_acquire(&gc.init, INIT_NOT_YET, INIT_RUNNING))
+        a32_store_release(&gc.init, init_once() ? INIT_DONE : INIT_NOT_YET);
+    while (a32_load_acquire(&gc.init) == INIT_RUNNING)
         machine_yield(); /* some hundred microseconds, once */
+    return a32_load_acquire(&gc.init) == INIT_DONE;
 }
 
 void collector_settings_changed(void)

@@ -6,8 +6,8 @@
 
 enum cycle_reason { CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_FORCED, CYCLE_STRESS, CYCLE_PERIOD, CYCLE_NO_MEMORY };
 
-/* Idempotent; the first managed call does it. */
-GREY_HIDDEN void gc_init(void);
+/* Idempotent; the first managed call does it. False when there is no memory; then the next one tries. */
+GREY_HIDDEN bool gc_init(void);
 
 /* Marks (a whole stop), unless somebody else did meanwhile; then resume. m is attached, not busy. False when
    it could not: disabled, critical section. */

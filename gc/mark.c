@@ -36,10 +36,11 @@
 
 struct waiting {
     uintptr_t base;
-    struct atomicw *mark, *alloc; /* mark NULL: nobody waits here */
-    uint32_t size;                /* of the slot; 0 of a large object */
-    uint8_t bit, trace;           /* bit: of both words */
+    struct slot_bits *bits; /* NULL: nobody waits here */
+    uint64_t what;          /* bits 0 to 31: bytes of the slot, 0 of a large object; 32: bit of both words;
+                               40: enum trace. One word, so that it is read back as it was written. */
 };
+#define WAITING(size, bit, trace) ((uint64_t)(size) | (uint64_t)(bit) << 32 | (uint64_t)(trace) << 40)
 
 struct marker {
     struct grey_tracer tracer; /* first: what trace callbacks get */
@@ -49,6 +50,7 @@ struct marker {
     unsigned head;
     bool alone;       /* no other marker: plain stores will do */
     uintptr_t low, range; /* [stopped] the addresses between which the heap lies */
+    const struct atomicw *arenas; /* [stopped] by address; NULL when the window does not hold them all */
     uint64_t objects, bytes, root_bytes, overflows;
     uint64_t cpu_ns;
     unsigned number;
@@ -74,7 +76,7 @@ static uint64_t coordinator_since; /* [stopped] its thread's CPU time when the c
 
 /* ---- from words to objects ---- */
 
-static void finish(struct marker *m, const struct waiting *w);
+GREY_INLINE void finish(struct marker *m, const struct waiting *w);
 
 /* Sizes by class; 0 for those of large objects. */
 static uint32_t class_bytes[CODE_MANAGED];
@@ -86,16 +88,17 @@ static GREY_COLD bool find_far(uintptr_t word, struct waiting *out)
     if (!object_find(word, &o))
         return false;
     bool large = o.span->code == CODE_MANAGED_LARGE;
-    *out = (struct waiting){ .base = o.base, .mark = mark_word_of(o.span->base, o.slot),
-                             .alloc = alloc_word_of(o.span, o.slot), .size = large ? 0 : (uint32_t)o.size,
-                             .bit = o.slot % 64, .trace = o.span->trace };
+    *out = (struct waiting){ .base = o.base, .bits = slot_bits_of(o.span->base, o.slot),
+                             .what = WAITING(large ? 0 : o.size, o.slot % 64, o.span->trace) };
     return true;
 }
 
-/* What a word names, if it may name a slot. Two dependent loads, none of the object or of its span. */
-GREY_INLINE bool find_slot(uintptr_t word, struct waiting *out)
+/* What a word between the heap's ends names, if it may name a slot. Two dependent loads, none of the object
+   or of its span. */
+GREY_INLINE bool find_slot(const struct marker *m, uintptr_t word, struct waiting *out)
 {
-    struct arena *a = pagemap_arena(word);
+    struct arena *a = m->arenas != NULL ? (struct arena *)aw_load_relaxed(&m->arenas[word >> ARENA_SHIFT])
+                                        : pagemap_arena(word);
     if (unlikely(a == NULL))
         return false;
     size_t page = arena_page(word);
@@ -108,11 +111,8 @@ GREY_INLINE bool find_slot(uintptr_t word, struct waiting *out)
     if (unlikely(back > page || class == code_class(CODE_MANAGED_FAR)))
         return find_far(word, out);
     out->base = word - offset + slot * class_bytes[class];
-    out->mark = (struct atomicw *)&a->mark_bits[page - back][slot / 64];
-    out->alloc = (struct atomicw *)&a->span[page - back].alloc_bits[slot / 64];
-    out->size = class_bytes[class];
-    out->bit = slot % 64;
-    out->trace = (uint8_t)entry_trace(entry);
+    out->bits = &a->bits[page - back][slot / 64];
+    out->what = WAITING(class_bytes[class], slot % 64, entry_trace(entry));
     return true;
 }
 
@@ -120,15 +120,16 @@ GREY_INLINE bool find_slot(uintptr_t word, struct waiting *out)
 GREY_INLINE void pipe_in(struct marker *m, uintptr_t word)
 {
     struct waiting in;
-    if (!find_slot(word, &in))
+    if (!find_slot(m, word, &in))
         return;
-    __builtin_prefetch(in.mark, 1);
-    __builtin_prefetch(in.alloc);
+    __builtin_prefetch(in.bits, 1);
     __builtin_prefetch((const void *)in.base);
     struct waiting *place = &m->pipe[m->head], out = *place;
-    *place = in;
+    place->base = in.base;
+    place->bits = in.bits;
+    place->what = in.what;
     m->head = (m->head + 1) % PIPE;
-    if (likely(out.mark != NULL))
+    if (likely(out.bits != NULL))
         finish(m, &out);
 }
 
@@ -160,24 +161,36 @@ static GREY_COLD void scan_words_slowly(struct marker *m, const uintptr_t *from,
         push_if_near(m, *from);
 }
 
-/* Without a branch that depends on the words. The reads are of memory that threads were stopped in the middle
-   of writing. */
-__attribute__((no_sanitize("address", "thread", "undefined"))) static inline void
+/* Of an even number of words, at most QUEUE_ROOM, without a branch that depends on them: most queues have
+   room, and most words are one thing or the other without a pattern. The reads are of memory that
+   threads were stopped in the middle of writing. */
+GREY_INLINE void scan_pairs(struct marker *m, const uintptr_t *from, const uintptr_t *to)
+{
+    uintptr_t low = m->low, range = m->range, *sp = m->queue.sp;
+    do {
+        uintptr_t first = from[0], second = from[1];
+        *sp = first;
+        sp += first - low < range;
+        *sp = second;
+        sp += second - low < range;
+        from += 2;
+    } while (from < to);
+    m->queue.sp = sp;
+}
+
+__attribute__((no_sanitize("address", "thread", "undefined"))) static void
 scan_words(struct marker *m, const uintptr_t *from, const uintptr_t *to)
 {
+    if ((to - from) % 2 != 0)
+        push_if_near(m, *from++);
     while (from < to) {
-        size_t n = (size_t)(to - from) < QUEUE_ROOM ? (size_t)(to - from) : QUEUE_ROOM;
-        if (unlikely(!queue_has_room(&m->queue, n))) {
+        const uintptr_t *end = to - from > QUEUE_ROOM ? from + QUEUE_ROOM : to;
+        if (unlikely(!queue_has_room(&m->queue, QUEUE_ROOM))) {
             scan_words_slowly(m, from, to);
             return;
         }
-        uintptr_t low = m->low, range = m->range, *sp = m->queue.sp;
-        for (const uintptr_t *end = from + n; from < end; from++) {
-            uintptr_t word = *from;
-            *sp = word;
-            sp += word - low < range;
-        }
-        m->queue.sp = sp;
+        scan_pairs(m, from, end);
+        from = end;
     }
 }
 
@@ -275,20 +288,22 @@ GREY_INLINE bool mark_bit(struct marker *m, struct atomicw *word, uintptr_t bit)
     return true;
 }
 
-static void finish(struct marker *m, const struct waiting *w)
+GREY_INLINE void finish(struct marker *m, const struct waiting *w)
 {
-    uintptr_t bit = (uintptr_t)1 << w->bit;
-    if (unlikely((aw_load_relaxed(w->alloc) & bit) == 0) && !without(H3_ALLOC))
+    uintptr_t bit = (uintptr_t)1 << (w->what >> 32 & 63);
+    unsigned trace = (unsigned)(w->what >> 40);
+    if (unlikely((aw_load_relaxed(&w->bits->alloc) & bit) == 0) && !without(H3_ALLOC))
         return;
-    if (!mark_bit(m, w->mark, bit))
+    if (!mark_bit(m, &w->bits->mark, bit))
         return;
-    size_t size = likely(w->size != 0) ? w->size : pagemap_record(w->base)->pages * PAGE_BYTES;
+    size_t size = likely((uint32_t)w->what != 0) ? (uint32_t)w->what : pagemap_record(w->base)->pages * PAGE_BYTES;
     m->objects++;
     m->bytes += size;
-    if (likely(w->trace == TRACE_CONSERVATIVE && size <= SMALL_MAX))
-        scan_words(m, (const uintptr_t *)w->base, (const uintptr_t *)(w->base + size));
-    else if (w->trace != TRACE_NONE)
-        scan_other(m, w->base, w->trace, size);
+    if (likely(trace == TRACE_CONSERVATIVE && size <= QUEUE_ROOM * sizeof(uintptr_t))
+        && likely(queue_has_room(&m->queue, QUEUE_ROOM)))
+        scan_pairs(m, (const uintptr_t *)w->base, (const uintptr_t *)(w->base + size));
+    else if (trace != TRACE_NONE)
+        scan_other(m, w->base, trace, size);
 }
 
 /* No memory for the queue: the object is marked now and its span set down, so that all its marked objects
@@ -316,9 +331,9 @@ static bool pipe_out(struct marker *m)
     bool any = false;
     for (unsigned i = 0; i < PIPE; i++) {
         struct waiting *place = &m->pipe[m->head], out = *place;
-        place->mark = NULL;
+        place->bits = NULL;
         m->head = (m->head + 1) % PIPE;
-        if (out.mark != NULL) {
+        if (out.bits != NULL) {
             any = true;
             finish(m, &out);
         }
@@ -543,14 +558,16 @@ static struct marker *make_marker(unsigned number)
     return m;
 }
 
-void mark_init(void)
+bool mark_init(void)
 {
-    coordinator = make_marker(0);
     if (coordinator == NULL)
-        report_fatal("no memory for the collector's own records");
+        coordinator = make_marker(0);
+    if (coordinator == NULL || !queue_open(&coordinator->queue))
+        return false;
     all.cpus = limits_cpus("");
     for (unsigned class = CLASS_SMALL_FIRST; class <= CLASS_SMALL_LAST; class++)
         class_bytes[class] = size_classes[class].size;
+    return true;
 }
 
 unsigned mark_cpus(void)
@@ -581,8 +598,6 @@ void mark_prepare(size_t live_bytes)
         all.started++;
     all.active = want < all.started ? want : all.started;
     queue_reserve(2 + 2 * all.active);
-    if (coordinator->queue.top == NULL && !queue_open(&coordinator->queue))
-        report_fatal("no memory for a mark queue of 16 KiB");
 }
 
 void mark_begin_stopped(void)
@@ -590,8 +605,10 @@ void mark_begin_stopped(void)
     coordinator_since = gcstats_cpu();
     for (unsigned i = 0; i < all.active; i++) {
         struct marker *m = all.marker[i];
+        uintptr_t high = aw_load_relaxed(&pagemap_highest);
         m->low = aw_load_relaxed(&pagemap_lowest);
-        m->range = aw_load_relaxed(&pagemap_highest) - m->low;
+        m->range = high == 0 ? 0 : high - m->low; /* 0: there is no arena yet */
+        m->arenas = pagemap_all_in_window() ? pagemap_window - aw_load_relaxed(&pagemap_first) : NULL;
         m->objects = m->bytes = m->root_bytes = m->overflows = m->cpu_ns = 0;
     }
 }

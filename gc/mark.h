@@ -13,7 +13,7 @@ struct mark_totals {
     unsigned workers;           /* that took part */
 };
 
-GREY_HIDDEN void mark_init(void);
+GREY_HIDDEN bool mark_init(void); /* false: no memory; may be called again then */
 /* CPUs that the process may use. */
 GREY_HIDDEN unsigned mark_cpus(void);
 /* Before the stop: worker threads and queue memory, as far as they can be had. */

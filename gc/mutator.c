@@ -149,8 +149,7 @@ struct mutator *mutator_enter_slow(const char *call)
 {
     if (attached != NULL || marker)
         return refuse(call);
-    gc_init();
-    struct mutator *m = mutator_new();
+    struct mutator *m = gc_init() ? mutator_new() : NULL;
     if (m != NULL && mutator_attach(m))
         return m;
     if (m != NULL)

@@ -125,8 +125,8 @@ static void visit_span(struct span *s, void *visit)
 {
     const struct visit *v = visit;
     size_t size = span_slot_bytes(s);
-    for (unsigned w = 0; w < COUNT(s->alloc_bits); w++) {
-        for (uint64_t bits = s->alloc_bits[w]; bits != 0; bits &= bits - 1) {
+    for (unsigned w = 0; w < span_bit_words(s); w++) {
+        for (uint64_t bits = aw_load_relaxed(alloc_word_of(s, w * 64)); bits != 0; bits &= bits - 1) {
             unsigned slot = w * 64 + lowest_bit(bits);
             struct object o = { .base = s->base + slot * size, .size = size, .span = s, .slot = slot };
             v->f(&o, v->context);

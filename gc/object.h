@@ -74,15 +74,25 @@ GREY_INLINE size_t span_slot_bytes(const struct span *s)
     return s->code == CODE_MANAGED_LARGE ? s->pages * PAGE_BYTES : size_classes[code_class(s->code)].size;
 }
 
-/* Sixty-four slots' mark bits of a span, and its alloc bits, as words that markers share. */
-GREY_INLINE struct atomicw *mark_word_of(uintptr_t span_base, unsigned slot)
+/* The words that hold a slot's mark bit and its alloc bit. The span's record has no alloc bits. */
+GREY_INLINE struct slot_bits *slot_bits_of(uintptr_t span_base, unsigned slot)
 {
-    return (struct atomicw *)&pagemap_arena(span_base)->mark_bits[arena_page(span_base)][slot / 64];
+    return &pagemap_arena(span_base)->bits[arena_page(span_base)][slot / 64];
 }
 
-GREY_INLINE struct atomicw *alloc_word_of(struct span *s, unsigned slot)
+GREY_INLINE struct atomicw *mark_word_of(uintptr_t span_base, unsigned slot)
 {
-    return (struct atomicw *)&s->alloc_bits[slot / 64];
+    return &slot_bits_of(span_base, slot)->mark;
+}
+
+GREY_INLINE struct atomicw *alloc_word_of(const struct span *s, unsigned slot)
+{
+    return &slot_bits_of(s->base, slot)->alloc;
+}
+
+GREY_INLINE unsigned span_bit_words(const struct span *s)
+{
+    return (s->slots + 63u) / 64;
 }
 
 /* A small typed object's pointer bits: one a word, at the span's end. */

@@ -33,9 +33,6 @@ static struct {
 
 grey_decode_fn *roots_decode;
 
-void roots_init(void)
-{
-}
 
 struct lock *roots_lock(void)
 {

@@ -40,7 +40,6 @@ GREY_INLINE bool root_is_private(enum root_class c)
     return c <= ROOT_FIBER;
 }
 
-GREY_HIDDEN void roots_init(void);
 /* By the coordinator before the stop, no lock held but RANK_CYCLE's: reads the loader's list, opens what
    is needed to tell touched pages. False without memory: no cycle can be run then. */
 GREY_HIDDEN bool roots_prepare(void);

@@ -192,20 +192,13 @@ static void give_stacks(const struct giver *g, struct mutator *m)
 static void give_tls(const struct giver *g, const struct stacks *s)
 {
     const struct machine_thread *t = &s->thread;
-    struct machine_range fixed = machine_static_tls(t);
-    /* Other threads' record and static storage lie at the end of their stacks, which are handed out up to
-       there. */
-    bool apart = !machine_in(t->stack, t->pointer);
-    if (apart) {
-        struct machine_range record = machine_thread_record(t);
-        give(g, ROOT_TLS, fixed.from, fixed.to);
-        give(g, ROOT_TLS, record.from, record.to);
-    }
+    give(g, ROOT_TLS, s->fixed.from, s->fixed.to);
+    give(g, ROOT_TLS, s->record.from, s->record.to);
     struct machine_tls own = machine_tls_of(t);
     for (size_t id = 1; id <= roots_tls_modules(); id++) {
         uintptr_t at = machine_tls_block(&own, id);
         size_t bytes = roots_tls_bytes(id);
-        if (at == 0 || bytes == 0 || machine_in(t->stack, at) || (apart && machine_in(fixed, at)))
+        if (at == 0 || bytes == 0 || machine_in(t->stack, at) || machine_in(s->fixed, at))
             continue;
         /* One of an object that is gone since may be smaller than that of its successor. */
         if (machine_is_readable(at) && machine_is_readable(at + bytes - 1))
@@ -267,6 +260,12 @@ bool stack_learn(struct mutator *m)
     if (!machine_thread_self(&s->thread)) {
         fixalloc_give(&stacks_records, s);
         return false;
+    }
+    /* The record and static storage of other threads than the first lie at the end of their stacks, which
+       are handed out up to there. */
+    if (!machine_in(s->thread.stack, s->thread.pointer)) {
+        s->record = machine_thread_record(&s->thread);
+        s->fixed = machine_static_tls(&s->thread);
     }
     s->first.stack = s->thread.stack;
     s->first.home = m;

@@ -39,6 +39,8 @@ struct value_stack {
 
 struct stacks {
     struct machine_thread thread; /* [const] */
+    struct machine_range record;  /* [const] libc's record and the static storage, */
+    struct machine_range fixed;   /* [const] where they are no part of the stack; else empty */
     struct stack_capture now;           /* [owner] K1 */
     struct machine_range alt;     /* [owner] the alternate signal stack, as last seen */
     struct grey_fiber first;      /* [owner] the stack that the thread began on */

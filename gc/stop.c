@@ -29,7 +29,7 @@ static struct {
     struct atomic32 epoch;    /* [atomic] odd while threads are stopped; who waits for the resume sleeps on it */
     struct atomic32 waiting;  /* [atomic] threads asked that have not stopped */
     struct atomic32 sleeping; /* [atomic] the coordinator sleeps on waiting */
-    struct mutator *self;     /* [lock:cycle] the coordinator, while threads are stopped */
+    struct atomicw self;      /* [atomic] the coordinator, while threads are stopped */
     bool by_signal;           /* [const] the handler is installed */
 } stop;
 
@@ -166,7 +166,7 @@ void stop_unblock(struct mutator *m)
 
 bool stop_is_coordinator(const struct mutator *m)
 {
-    return m != NULL && stop.self == m; /* only m sets it to m */
+    return m != NULL && aw_load_relaxed(&stop.self) == (uintptr_t)m;
 }
 
 bool stop_is_by_signal(void)
@@ -274,7 +274,7 @@ GREY_NOINLINE struct stop_times mutator_stop_world(struct mutator *self)
     assert(a32_load_relaxed(&self->busy) == 1);
     stack_capture_here(self, machine_caller_sp());
     lock_take(mutator_list_lock());
-    stop.self = self;
+    aw_store_relaxed(&stop.self, (uintptr_t)self); /* relaxed, all: only the thread that it names needs it */
     /* What the collector calls meanwhile (trace callbacks, hooks) is caught when it calls the library. */
     grey_local = &mutator_nobody;
     a32_add_full(&stop.epoch, 1);
@@ -310,7 +310,7 @@ void mutator_resume_world(struct mutator *self)
         if (m != self && !move(m, STATE_STOPPED, STATE_RUNNING))
             move(m, STATE_HELD, STATE_BLOCKED);
     want_stop(0);
-    stop.self = NULL;
+    aw_store_relaxed(&stop.self, 0);
     grey_local = &self->local;
     /* full: pairs with the acquire in wait_while(): who sees it sees its state, too. */
     a32_add_full(&stop.epoch, 1);
@@ -329,14 +329,14 @@ void mutator_resume_world(struct mutator *self)
 
 void mutator_each_stopped(void (*f)(struct mutator *m, void *context), void *context)
 {
-    assert(stop.self != NULL);
+    assert(stop_is_coordinator(mutator_self()));
     for (struct mutator *m = mutator_list(); m != NULL; m = m->next)
         f(m, context);
 }
 
 void mutator_roots_stopped(struct root_sink *sink)
 {
-    assert(stop.self != NULL);
+    assert(stop_is_coordinator(mutator_self()));
     for (struct mutator *m = mutator_list(); m != NULL; m = m->next)
         if (state_of(m) != STATE_GONE)
             stack_roots_stopped(m, sink);

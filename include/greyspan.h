@@ -62,7 +62,7 @@ extern "C" {
  *
  * Owner: the block is the heap's again; the program must not touch it.
  * Threads: any; a block may be freed by another thread than the one that allocated it.
- * Safepoint: never; no collection happens inside, here and in all functions for manual memory.
+ * Safepoint: never, here and in all functions for manual memory; with a managed object, yes.
  * Cost: a few nanoseconds; freed by a stranger or larger than 32 KiB, up to some microseconds. */
 GREY_API void grey_free(void *p);
 
@@ -89,12 +89,13 @@ GREY_API void *grey_calloc(size_t count, size_t size)
 
 /* Returns a block of at least size bytes with the contents of p up to the smaller of both sizes; it
  * may be p itself. p NULL: as grey_malloc(size). size 0 and p not NULL: frees p and returns NULL.
- * On failure NULL with errno ENOMEM, and p is as it was. A managed object stays one, of the same kind,
- * and what is new of it is zero; a typed one is refused with EINVAL, its size being its type's.
+ * On failure NULL with errno ENOMEM, and p is as it was. A managed object becomes one of the same kind,
+ * what is new of it zero; a typed one does not grow (EINVAL).
  *
- * Owner: the caller owns the result; p is gone unless the call failed.
+ * Owner: the caller owns the result; p is gone unless the call failed. Of managed objects p stays what
+ * it was, for others may refer to it.
  * Threads: any.
- * Safepoint: never.
+ * Safepoint: never; with a managed object, collects.
  * Cost: a few nanoseconds when the block's own slot is large enough, else allocating, copying and
  * freeing. Large blocks grow in place where the pages behind them are free. */
 GREY_API void *grey_realloc(void *p, size_t size) __attribute__((alloc_size(2), warn_unused_result));

@@ -92,9 +92,10 @@ static void without_a_hook_it_fails(void)
 
 static void a_refusing_hook_is_asked_once(void)
 {
-    int data;
+    int other, data;
     calls = 0;
-    CHECK(grey_no_memory_set(refuse, &data), "a hook");
+    CHECK(grey_no_memory_set(refuse, &other), "a hook");
+    CHECK(grey_no_memory_set(refuse, &data), "the same with other data");
     fill();
     CHECK(calls == 1 && asked_for == MIB && given_data == &data, "it is told the size: %zu calls, %zu bytes",
           calls, asked_for);

@@ -119,28 +119,44 @@ static void big_and_small(const struct limit *l)
     }
 }
 
-static void weak_handles_finalizers(const struct limit *l)
+/* As many handles and weak references as there is memory for, or a good number. */
+static void handles(const struct limit *l, struct node *held)
+{
+    enum { MOST = 100000 };
+    static grey_handle *h[MOST];
+    static grey_weak *w[MOST];
+    size_t n = 0;
+    for (; n < MOST; n++) {
+        h[n] = grey_handle_create(held);
+        w[n] = h[n] == NULL ? NULL : grey_weak_create(held);
+        if (w[n] == NULL) {
+            CHECK(errno == ENOMEM, "%s: what cannot be had says ENOMEM (%d)", l->what, errno);
+            if (h[n] != NULL)
+                grey_handle_release(h[n]);
+            break;
+        }
+    }
+    CHECK(n > 0 || l->set != hard_limit, "%s: some handles and weak references", l->what);
+    for (size_t i = 0; i < n; i++) {
+        CHECK(grey_handle_get(h[i]) == held && grey_weak_get(w[i]) == held, "%s: they lead to it", l->what);
+        grey_handle_release(h[i]);
+        grey_weak_release(w[i]);
+    }
+}
+
+static void when_full(const struct limit *l)
 {
     static struct node *root;
     fill_up(&root, GREY_CONSERVATIVE, 2000, l->bytes * 4);
-    for (int i = 0; i < 100000; i++) {
-        grey_handle *h = grey_handle_create(root);
-        grey_weak *w = grey_weak_create(root);
-        if (h == NULL || w == NULL) {
-            CHECK(errno == ENOMEM, "%s: what cannot be had says ENOMEM (%d)", l->what, errno);
-            break;
-        }
-        if (i % 2 == 0) {
-            grey_handle_release(h);
-            grey_weak_release(w);
-        }
-    }
+    handles(l, root);
     errno = 0;
     void *e = grey_ephemeron_create(root, root);
     CHECK(e != NULL || errno == ENOMEM, "%s: an ephemeron, or ENOMEM", l->what);
     root = NULL;
+    scrub_stack();
     grey_collect();
-    CHECK(list_is_whole(list_new(1000), 1000), "%s: dropped, there is memory again", l->what);
+    CHECK(list_is_whole(list_new(1000), 1000), "%s: full of everything and dropped, there is memory again",
+          l->what);
 }
 
 static void child(void *argument)
@@ -152,7 +168,7 @@ static void child(void *argument)
     fill_and_drop(l, 5000);
     fill_and_drop(l, 100000);
     big_and_small(l);
-    weak_handles_finalizers(l);
+    when_full(l);
 }
 
 /* ---- the hook --------------------------------------------------------------------------------- */

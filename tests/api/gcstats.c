@@ -1,7 +1,6 @@
 /* grey_gc_stats: its identities in every answer, its size, what counts where; the classes; the summary. */
 #include "api.h"
-
-#include <pthread.h>
+#include "blocking.h"
 
 static void check_identities(const char *when)
 {
@@ -158,10 +157,19 @@ static void *allocate(void *unused)
     return unused;
 }
 
-/* Some threads are not attached and ask as well. */
+static void *collect(void *unused)
+{
+    while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
+        grey_collect();
+    return unused;
+}
+
+enum { QUESTIONS = 3000 };
+
+/* A thread that is not attached asks as well. */
 static void *ask(void *unused)
 {
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < QUESTIONS; i++)
         check_identities("beside others");
     CHECK(!grey_thread_is_attached(), "asking does not attach");
     return unused;
@@ -171,16 +179,14 @@ static void identities_hold_while_threads_go_on(void)
 {
     pthread_t workers[3], asker;
     for (size_t i = 0; i < COUNT(workers); i++)
-        CHECK(pthread_create(&workers[i], NULL, allocate, NULL) == 0, "a thread");
+        CHECK(pthread_create(&workers[i], NULL, i == 0 ? collect : allocate, NULL) == 0, "a thread");
     CHECK(pthread_create(&asker, NULL, ask, NULL) == 0, "a thread");
-    for (int i = 0; i < 300; i++)
+    for (int i = 0; i < QUESTIONS; i++)
         check_identities("while threads allocate");
-    for (int i = 0; i < 5; i++)
-        grey_collect();
-    pthread_join(asker, NULL);
+    join(asker);
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     for (size_t i = 0; i < COUNT(workers); i++)
-        pthread_join(workers[i], NULL);
+        join(workers[i]);
     check_identities("after threads ended");
 }
 

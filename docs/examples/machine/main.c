@@ -14,6 +14,8 @@
 static const char library[] =
     "{ | n | n 2 < { n } { n 1 - fib call n 2 - fib call + } if } =fib\n"
 
+    "{ | what number | what \" \" join number text join print } =show\n"
+
     "# lists: the numbers of a range, a list of what a function makes of them, and a sum of a kind\n"
     "{ | from to | from to < { from from 1 + to range call cons } { nil } if } =range\n"
     "{ | list f | list nil? { nil } { list first f call list rest f map call cons } if } =map\n"
@@ -43,18 +45,28 @@ static const char library[] =
     "{ | n | n 0 = { } { \"name\" n text join symbol drop n 1 - symbols call } if } =symbols\n"
     "{ | n | n 0 = { } { 1000 buffer drop n 1 - buffers call } if } =buffers\n";
 
-static const char numbers[] = "18 fib call print\n"
-                              "7 queens call print\n"
-                              "5000 primes call print\n"
+static const char numbers[] = "\"fib 18:\" 18 fib call show call\n"
+                              "\"queens 7:\" 7 queens call show call\n"
+                              "\"primes below 5000:\" 5000 primes call show call\n"
                               "0 10 range call { | n | n n * } map call dup print\n"
                               "0 { | a b | a b + } fold call\n";
 
-static const char words[] = "0 500 range call { | n | n text } map call\n"
-                            "\"\" { | a b | a b join } fold call length print\n"
+static const char numbers_print[] = "fib 18: 2584\n"
+                                    "queens 7: 40\n"
+                                    "primes below 5000: 669\n"
+                                    "(0 1 4 9 16 25 36 49 64 81)\n";
+
+static const char words[] = "\"digits up to 499:\" 0 500 range call { | n | n text } map call\n"
+                            "\"\" { | a b | a b join } fold call length show call\n"
                             "5000 symbols call 2000 buffers call\n"
-                            "'name7 \"name\" \"7\" join symbol = print\n"
-                            "6 queens call print\n"
+                            "'name7 \"name\" \"7\" join symbol =\n"
+                            "{ \"one symbol a name\" print } { \"two of a name\" print } if\n"
+                            "\"queens 6:\" 6 queens call show call\n"
                             "\"a last word\"\n";
+
+static const char words_print[] = "digits up to 499: 1390\n"
+                                  "one symbol a name\n"
+                                  "queens 6: 4\n";
 
 /* ---- a program on a thread of its own ------------------------------------------------------------ */
 
@@ -106,9 +118,9 @@ static value finish_job(struct job *job)
 static bool run_both(void)
 {
     struct job first, second;
-    if (!start_job(&first, numbers, "2584\n40\n669\n(0 1 4 9 16 25 36 49 64 81)\n"))
+    if (!start_job(&first, numbers, numbers_print))
         return false;
-    if (!start_job(&second, words, "1390\ntrue\n4\n")) {
+    if (!start_job(&second, words, words_print)) {
         finish_job(&first);
         return false;
     }
