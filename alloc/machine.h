@@ -13,6 +13,9 @@ struct machine_range {
     uintptr_t from, to;
 };
 
+/* For who reads memory that is not ours, of which the sanitizers have other opinions. */
+#define MACHINE_ANY_MEMORY __attribute__((no_sanitize("address", "thread")))
+
 GREY_INLINE bool machine_in(struct machine_range r, uintptr_t p)
 {
     return p >= r.from && p < r.to;

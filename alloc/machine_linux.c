@@ -57,15 +57,16 @@ GREY_NOINLINE void machine_spilled(machine_spilled_fn *fn, void *argument)
 
 #if defined(__x86_64__)
 /* The end of what XSAVE stored, of which the kernel tells the size in bytes that FXSAVE leaves free. */
-static struct machine_range vector_of(const ucontext_t *u)
+MACHINE_ANY_MEMORY static struct machine_range vector_of(const ucontext_t *u)
 {
     enum { MARK = 0x46505853, AT = 464, LEGACY = 512 };
     uintptr_t from = (uintptr_t)u->uc_mcontext.fpregs;
     uint32_t mark, bytes;
     if (from == 0)
         return (struct machine_range){ 0, 0 };
-    memcpy(&mark, (const char *)from + AT, sizeof mark);
-    memcpy(&bytes, (const char *)from + AT + 4, sizeof bytes);
+    const uint32_t *word = (const uint32_t *)(from + AT);
+    mark = word[0];
+    bytes = word[1];
     return (struct machine_range){ from, from + (mark == MARK ? bytes : LEGACY) };
 }
 
@@ -439,7 +440,7 @@ struct machine_range machine_static_tls(const struct machine_thread *t)
 #endif
 }
 
-struct machine_tls machine_tls_of(const struct machine_thread *t)
+MACHINE_ANY_MEMORY struct machine_tls machine_tls_of(const struct machine_thread *t)
 {
     struct machine_tls none = { NULL, 0 };
 #if HAS_VECTOR
@@ -463,7 +464,7 @@ struct machine_tls machine_tls_of(const struct machine_thread *t)
 #endif
 }
 
-uintptr_t machine_tls_block(const struct machine_tls *t, size_t module)
+MACHINE_ANY_MEMORY uintptr_t machine_tls_block(const struct machine_tls *t, size_t module)
 {
     const struct vector_entry *vector = t->entries;
     if (module > t->count || vector[module].value == UINTPTR_MAX)
@@ -485,7 +486,7 @@ static const char *key_slot(uintptr_t array, pthread_key_t key)
 }
 
 /* Is this word of the record the address of the array that holds the key's value? */
-static bool is_key_array(uintptr_t word, pthread_key_t key, const void *value)
+MACHINE_ANY_MEMORY static bool is_key_array(uintptr_t word, pthread_key_t key, const void *value)
 {
     if (word == 0 || word % sizeof(uintptr_t) != 0 || !machine_is_readable(word))
         return false;
@@ -493,7 +494,7 @@ static bool is_key_array(uintptr_t word, pthread_key_t key, const void *value)
     return machine_is_readable(slot) && *(const uintptr_t *)slot == (uintptr_t)value;
 }
 
-static intptr_t find_keys(const struct machine_thread *self, pthread_key_t key)
+MACHINE_ANY_MEMORY static intptr_t find_keys(const struct machine_thread *self, pthread_key_t key)
 {
     static const char value;
     intptr_t found = 0;
@@ -531,7 +532,7 @@ size_t machine_key_arrays(void)
     return tls.keys_at == 0 ? 0 : KEY_ARRAYS - 1;
 }
 
-struct machine_range machine_key_array(const struct machine_thread *t, size_t i)
+MACHINE_ANY_MEMORY struct machine_range machine_key_array(const struct machine_thread *t, size_t i)
 {
     struct machine_range none = { 0, 0 };
     const uintptr_t *arrays = (const uintptr_t *)(t->pointer + (uintptr_t)tls.keys_at);

@@ -23,6 +23,7 @@
 #include "gc/stats.h"
 
 #define PIPE        16 /* a power of two */
+#define SMALL_BYTES 128 /* objects up to here are scanned without a call */
 #define WORKERS_MAX 64
 #define PIECE       KIB(128)
 /* On a stack: not an object but a piece of one that is scanned piece by piece. */
@@ -33,6 +34,8 @@
 #define PARALLEL_BYTES MIB(2)
 #define ALONE_WORDS    4096
 #define IDLE_SPINS     2000
+
+#define NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))
 
 struct waiting {
     uintptr_t base;
@@ -76,61 +79,54 @@ static uint64_t coordinator_since; /* [stopped] its thread's CPU time when the c
 
 /* ---- from words to objects ---- */
 
-GREY_INLINE void finish(struct marker *m, const struct waiting *w);
-
 /* Sizes by class; 0 for those of large objects. */
 static uint32_t class_bytes[CODE_MANAGED];
 
 /* A large object's page far behind its first, or a span that begins in another arena than the word's. */
-static GREY_COLD bool find_far(uintptr_t word, struct waiting *out)
+static GREY_COLD struct waiting find_far(uintptr_t word)
 {
     struct object o;
     if (!object_find(word, &o))
-        return false;
+        return (struct waiting){ .bits = NULL };
     bool large = o.span->code == CODE_MANAGED_LARGE;
-    *out = (struct waiting){ .base = o.base, .bits = slot_bits_of(o.span->base, o.slot),
+    return (struct waiting){ .base = o.base, .bits = slot_bits_of(o.span->base, o.slot),
                              .what = WAITING(large ? 0 : o.size, o.slot % 64, o.span->trace) };
-    return true;
 }
 
 /* What a word between the heap's ends names, if it may name a slot. Two dependent loads, none of the object
    or of its span. */
-GREY_INLINE bool find_slot(const struct marker *m, uintptr_t word, struct waiting *out)
+GREY_INLINE struct waiting find_slot(const struct marker *m, uintptr_t word)
 {
+    const struct waiting none = { .bits = NULL };
     struct arena *a = m->arenas != NULL ? (struct arena *)aw_load_relaxed(&m->arenas[word >> ARENA_SHIFT])
                                         : pagemap_arena(word);
     if (unlikely(a == NULL))
-        return false;
+        return none;
     size_t page = arena_page(word);
     uint32_t entry = a32_load_relaxed(&a->entry[page]); /* relaxed: threads are stopped */
-    if (!CODE_IS_MANAGED(entry))
-        return false;
+    if (unlikely(!CODE_IS_MANAGED(entry)))
+        return none;
     uint32_t offset = entry_offset(entry, word);
     size_t back = offset >> PAGE_SHIFT;
     unsigned class = code_class(entry_code(entry)), slot = (unsigned)slot_at(class_magic[class], offset);
     if (unlikely(back > page || class == code_class(CODE_MANAGED_FAR)))
-        return find_far(word, out);
-    out->base = word - offset + slot * class_bytes[class];
-    out->bits = &a->bits[page - back][slot / 64];
-    out->what = WAITING(class_bytes[class], slot % 64, entry_trace(entry));
-    return true;
+        return find_far(word);
+    return (struct waiting){ .base = word - offset + slot * class_bytes[class],
+                             .bits = &a->bits[page - back][slot / 64],
+                             .what = WAITING(class_bytes[class], slot % 64, entry_trace(entry)) };
 }
 
-/* Puts a word into the pipe if it may name an object, and takes out what has waited longest. */
-GREY_INLINE void pipe_in(struct marker *m, uintptr_t word)
+GREY_INLINE uintptr_t waiting_bit(const struct waiting *w)
 {
-    struct waiting in;
-    if (!find_slot(m, word, &in))
-        return;
-    __builtin_prefetch(in.bits, 1);
-    __builtin_prefetch((const void *)in.base);
-    struct waiting *place = &m->pipe[m->head], out = *place;
-    place->base = in.base;
-    place->bits = in.bits;
-    place->what = in.what;
-    m->head = (m->head + 1) % PIPE;
-    if (likely(out.bits != NULL))
-        finish(m, &out);
+    return (uintptr_t)1 << (w->what >> 32 & 63);
+}
+
+/* An object, and not marked. Half of all words name what is marked already: those wait for nothing. The
+   loads hold nothing up, for the branch is predicted. relaxed: mark_bit() looks again. */
+GREY_INLINE bool is_worth_waiting(const struct waiting *w)
+{
+    uintptr_t alloc = aw_load_relaxed(&w->bits->alloc), mark = aw_load_relaxed(&w->bits->mark);
+    return ((alloc | (without(H3_ALLOC) ? UINTPTR_MAX : 0)) & ~mark & waiting_bit(w)) != 0;
 }
 
 /* ---- scanning ---- */
@@ -161,36 +157,23 @@ static GREY_COLD void scan_words_slowly(struct marker *m, const uintptr_t *from,
         push_if_near(m, *from);
 }
 
-/* Of an even number of words, at most QUEUE_ROOM, without a branch that depends on them: most queues have
-   room, and most words are one thing or the other without a pattern. The reads are of memory that
-   threads were stopped in the middle of writing. */
-GREY_INLINE void scan_pairs(struct marker *m, const uintptr_t *from, const uintptr_t *to)
+/* Most words are one thing or the other without a pattern: no branch depends on them. The reads are of memory
+   that threads were stopped in the middle of writing. */
+NO_SANITIZE static void scan_words(struct marker *m, const uintptr_t *from, const uintptr_t *to)
 {
-    uintptr_t low = m->low, range = m->range, *sp = m->queue.sp;
-    do {
-        uintptr_t first = from[0], second = from[1];
-        *sp = first;
-        sp += first - low < range;
-        *sp = second;
-        sp += second - low < range;
-        from += 2;
-    } while (from < to);
-    m->queue.sp = sp;
-}
-
-__attribute__((no_sanitize("address", "thread", "undefined"))) static void
-scan_words(struct marker *m, const uintptr_t *from, const uintptr_t *to)
-{
-    if ((to - from) % 2 != 0)
-        push_if_near(m, *from++);
     while (from < to) {
         const uintptr_t *end = to - from > QUEUE_ROOM ? from + QUEUE_ROOM : to;
         if (unlikely(!queue_has_room(&m->queue, QUEUE_ROOM))) {
             scan_words_slowly(m, from, to);
             return;
         }
-        scan_pairs(m, from, end);
-        from = end;
+        uintptr_t low = m->low, range = m->range, *sp = m->queue.sp;
+        for (; from < end; from++) {
+            uintptr_t word = *from;
+            *sp = word;
+            sp += word - low < range;
+        }
+        m->queue.sp = sp;
     }
 }
 
@@ -288,22 +271,24 @@ GREY_INLINE bool mark_bit(struct marker *m, struct atomicw *word, uintptr_t bit)
     return true;
 }
 
-GREY_INLINE void finish(struct marker *m, const struct waiting *w)
+GREY_INLINE unsigned waiting_trace(const struct waiting *w)
 {
-    uintptr_t bit = (uintptr_t)1 << (w->what >> 32 & 63);
-    unsigned trace = (unsigned)(w->what >> 40);
-    if (unlikely((aw_load_relaxed(&w->bits->alloc) & bit) == 0) && !without(H3_ALLOC))
+    return (unsigned)(w->what >> 40);
+}
+
+static size_t waiting_size(const struct waiting *w)
+{
+    return likely((uint32_t)w->what != 0) ? (uint32_t)w->what : pagemap_record(w->base)->pages * PAGE_BYTES;
+}
+
+/* At the end of the pipe. */
+static void finish(struct marker *m, const struct waiting *w)
+{
+    if (!mark_bit(m, &w->bits->mark, waiting_bit(w)))
         return;
-    if (!mark_bit(m, &w->bits->mark, bit))
-        return;
-    size_t size = likely((uint32_t)w->what != 0) ? (uint32_t)w->what : pagemap_record(w->base)->pages * PAGE_BYTES;
     m->objects++;
-    m->bytes += size;
-    if (likely(trace == TRACE_CONSERVATIVE && size <= QUEUE_ROOM * sizeof(uintptr_t))
-        && likely(queue_has_room(&m->queue, QUEUE_ROOM)))
-        scan_pairs(m, (const uintptr_t *)w->base, (const uintptr_t *)(w->base + size));
-    else if (trace != TRACE_NONE)
-        scan_other(m, w->base, trace, size);
+    m->bytes += waiting_size(w);
+    scan_other(m, w->base, waiting_trace(w), waiting_size(w));
 }
 
 /* No memory for the queue: the object is marked now and its span set down, so that all its marked objects
@@ -341,23 +326,111 @@ static bool pipe_out(struct marker *m)
     return any;
 }
 
-/* Until the marker has nothing left and there is nothing in the pool (true), or for so many words. */
-static bool drain(struct marker *m, size_t words)
+/* What drain() keeps in registers of a marker, and writes back before it calls anything that pushes. */
+struct hot {
+    uintptr_t *sp, *bottom, *end;
+    uintptr_t low, range;
+    uint64_t objects, bytes;
+    unsigned head;
+};
+
+GREY_INLINE void save(struct marker *m, const struct hot *h)
 {
-    for (size_t n = 0; n < words; n++) {
-        uintptr_t word = queue_pop(&m->queue);
-        if (unlikely(word == 0)) {
-            if (!pipe_out(m))
-                return true;
-        } else if (unlikely((word & PIECE_TAG) != 0)) {
-            scan_piece(m, word & ~PIECE_TAG);
-        } else {
-            pipe_in(m, word);
-        }
-        if (unlikely(n % SHARE_EVERY == 0) && !m->alone && a32_load_relaxed(&all.idle) != 0)
-            queue_share(&m->queue);
+    m->queue.sp = h->sp;
+    m->head = h->head;
+}
+
+GREY_INLINE void load(const struct marker *m, struct hot *h)
+{
+    h->sp = m->queue.sp;
+    h->bottom = m->queue.bottom;
+    h->end = m->queue.end;
+    h->head = m->head;
+}
+
+/* Of an even number of words, without a branch that depends on them. The reads are of memory that threads were
+   stopped in the middle of writing. */
+GREY_INLINE void scan_pairs(struct hot *h, const uintptr_t *from, size_t bytes)
+{
+    const uintptr_t *to = from + bytes / sizeof *from;
+    do {
+        uintptr_t first = from[0], second = from[1];
+        *h->sp = first;
+        h->sp += first - h->low < h->range;
+        *h->sp = second;
+        h->sp += second - h->low < h->range;
+        from += 2;
+    } while (from < to);
+}
+
+/* A newly marked object is scanned: here if it is small and conservative. */
+GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct waiting *w)
+{
+    size_t size = (uint32_t)w->what;
+    h->objects++;
+    if (likely(waiting_trace(w) == TRACE_CONSERVATIVE && size - 1 < SMALL_BYTES)
+        && likely((size_t)(h->end - h->sp) >= SMALL_BYTES / sizeof(uintptr_t))) {
+        h->bytes += size;
+        scan_pairs(h, (const uintptr_t *)w->base, size);
+        return;
     }
-    return false;
+    size = waiting_size(w);
+    h->bytes += size;
+    if (waiting_trace(w) != TRACE_NONE) {
+        save(m, h);
+        scan_other(m, w->base, waiting_trace(w), size);
+        load(m, h);
+    }
+}
+
+/* The next word, or 0 when the marker has nothing left and there is nothing in the pool. */
+static GREY_NOINLINE uintptr_t next_slowly(struct marker *m)
+{
+    for (;;) {
+        uintptr_t word = queue_pop(&m->queue);
+        if (word != 0 || !pipe_out(m))
+            return word;
+    }
+}
+
+/* Until the marker has nothing left and there is nothing in the pool (true), or for so many words. */
+NO_SANITIZE static bool drain(struct marker *m, size_t words)
+{
+    struct hot h = { .low = m->low, .range = m->range };
+    bool done = false;
+    load(m, &h);
+    for (size_t n = 0; n < words; n++) {
+        uintptr_t word = likely(h.sp != h.bottom) ? *--h.sp : 0;
+        bool share = unlikely(n % SHARE_EVERY == 0) && !m->alone && a32_load_relaxed(&all.idle) != 0;
+        if (unlikely(word == 0 || share || (word & PIECE_TAG) != 0)) {
+            save(m, &h);
+            word = word == 0 ? next_slowly(m) : word;
+            if (share)
+                queue_share(&m->queue);
+            if ((word & PIECE_TAG) != 0)
+                scan_piece(m, word & ~PIECE_TAG);
+            load(m, &h);
+            if ((done = word == 0))
+                break;
+            if ((word & PIECE_TAG) != 0)
+                continue;
+        }
+        struct waiting in = find_slot(m, word);
+        if (in.bits == NULL || !is_worth_waiting(&in))
+            continue;
+        __builtin_prefetch((const void *)in.base);
+        struct waiting *place = &m->pipe[h.head], out = *place;
+        place->base = in.base;
+        place->bits = in.bits;
+        place->what = in.what;
+        h.head = (h.head + 1) % PIPE;
+        if (likely(out.bits != NULL) && mark_bit(m, &out.bits->mark, waiting_bit(&out)))
+            scan_marked(m, &h, &out);
+    }
+    save(m, &h);
+    m->objects += h.objects;
+    m->bytes += h.bytes;
+    return done;
 }
 
 /* ---- several markers ---- */
@@ -478,8 +551,7 @@ static void push_private(struct marker *m, uintptr_t word)
         push_past_end(m, word);
 }
 
-__attribute__((no_sanitize("address", "thread", "undefined"))) static void
-scan_private(struct marker *m, const uintptr_t *from, const uintptr_t *to)
+NO_SANITIZE static void scan_private(struct marker *m, const uintptr_t *from, const uintptr_t *to)
 {
     grey_decode_fn *decode = roots_decode;
     for (; from < to; from++) {

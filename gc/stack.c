@@ -31,7 +31,7 @@ struct to_capture {
     uintptr_t caller_sp;
 };
 
-static void copy_frames(void *argument, uintptr_t sp)
+MACHINE_ANY_MEMORY static void copy_frames(void *argument, uintptr_t sp)
 {
     struct to_capture *t = argument;
     struct stack_capture *c = t->c;

@@ -31,6 +31,7 @@ static struct {
     struct atomic32 sleeping; /* [atomic] the coordinator sleeps on waiting */
     struct atomicw self;      /* [atomic] the coordinator, while threads are stopped */
     bool by_signal;           /* [const] the handler is installed */
+    bool said;                /* [lock:cycle] that the program took the signal */
 } stop;
 
 /* ---- states ---- */
@@ -234,10 +235,6 @@ static void report_silent(const struct mutator *m, unsigned seconds)
 
 static void ask_again(unsigned seconds)
 {
-    if (stop.by_signal && machine_signal_renew())
-        report_line("the program took signal %zu from the collector, which takes it back and hands on what is "
-                    "not its own; GREY_STOP_SIGNAL chooses another",
-                    (size_t)options.stop_signal);
     for (struct mutator *m = mutator_list(); m != NULL; m = m->next) {
         if (state_of(m) != STATE_ASKED)
             continue;
@@ -268,11 +265,23 @@ static void wait_for_all(uint64_t asked_ns)
     a32_store_relaxed(&stop.sleeping, 0); /* relaxed: a wake too many does no harm */
 }
 
+/* Each time: a program may install its own when it likes. */
+static void keep_handler(void)
+{
+    if (!stop.by_signal || !machine_signal_renew() || stop.said)
+        return;
+    stop.said = true;
+    report_line("the program took signal %zu from the collector, which takes it back and hands on what is not "
+                "its own; GREY_STOP_SIGNAL chooses another",
+                (size_t)options.stop_signal);
+}
+
 GREY_NOINLINE struct stop_times mutator_stop_world(struct mutator *self)
 {
     struct stop_times t = { .asked_ns = gcstats_now() };
     assert(a32_load_relaxed(&self->busy) == 1);
     stack_capture_here(self, machine_caller_sp());
+    keep_handler();
     lock_take(mutator_list_lock());
     aw_store_relaxed(&stop.self, (uintptr_t)self); /* relaxed, all: only the thread that it names needs it */
     /* What the collector calls meanwhile (trace callbacks, hooks) is caught when it calls the library. */

@@ -8,7 +8,6 @@
 #include "gc/stack.h"
 
 #include <errno.h>
-#include <string.h>
 
 struct transit {
     struct transit *next, *prev; /* [lock:transit] */
@@ -112,6 +111,12 @@ static void end(struct transit *r)
 
 /* ---- the thread ---- */
 
+MACHINE_ANY_MEMORY static void copy_words(uintptr_t *to, struct machine_range from)
+{
+    for (const uintptr_t *p = (const uintptr_t *)from.from; p < (const uintptr_t *)from.to; p++)
+        *to++ = *p;
+}
+
 /* By pthread_exit() or cancelled: the result is known to libc alone, which keeps it in the thread's
    record from before the first cleanup handler runs. */
 static void end_early(void *record)
@@ -126,7 +131,7 @@ static void end_early(void *record)
     struct machine_range words = machine_thread_record(&m->stacks->thread);
     r->leftover = fixalloc_take(&leftover_records);
     if (r->leftover != NULL)
-        memcpy(r->leftover, (const void *)words.from, words.to - words.from);
+        copy_words(r->leftover, words);
     else
         report_line("thread %s (%d): no memory to keep its result until it is joined", m->name, m->tid);
     end(r);

@@ -404,8 +404,9 @@ GREY_API void grey_decode_set(grey_decode_fn *fn);
  *   signalled    (the default) by a signal, GREY_SET_STOP_SIGNAL, at any instruction but inside this
  *                library. The program may handle that signal, too; it must not block it for long.
  *   cooperative  (grey_thread_cooperative, or GREY_SET_STOP for all) at safepoints only. A thread that
- *                reaches none delays every collection, and after a second is named on stderr. It waits
- *                for locks, input and other threads in blocking regions. */
+ *                reaches none delays every collection, and after a second is named on stderr. Whatever
+ *                may wait it does in blocking regions: locks, input, other threads; beside signalled
+ *                threads malloc and stdio, too, whose locks a stopped thread may hold. */
 
 /* Attaches the calling thread, and returns true; also when it was attached. False with errno ENOMEM.
  * Owner: the library; a thread's end detaches it. Threads: any. Safepoint: yes.
@@ -457,8 +458,7 @@ GREY_API void *grey_blocking_call(void *(*fn)(void *), void *argument);
 /* Between enter and leave, which nest, no collection begins, in no thread: for a few instructions that
  * hold a reference where no scan finds it. An allocation that would collect grows the heap instead, and
  * grey_collect and grey_cycle_start do nothing, in any thread.
- * Owner: unchanged. Threads: any. Safepoint: enter: yes, between: never, leave: yes. Cost: an atomic
- * addition. */
+ * Owner: unchanged. Threads: any. Safepoint: enter: yes, between: never, leave: yes. Cost: an addition. */
 GREY_API void grey_critical_enter(void);
 GREY_API void grey_critical_leave(void);
 

@@ -242,7 +242,7 @@ static void a_pipe_may_be_read_in_the_same_process(void)
 
 int main(void)
 {
-    alarm(50);
+    alarm(200);
     every_kind_of_object_has_its_line();
     roots_have_their_class();
     values_of_ephemerons_live();

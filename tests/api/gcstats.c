@@ -2,7 +2,8 @@
 #include "api.h"
 #include "blocking.h"
 
-static void check_identities(const char *when)
+/* Returns the number of cycles. */
+static uint64_t check_identities(const char *when)
 {
     struct grey_gc_stats s;
     uint64_t stops = 0;
@@ -32,6 +33,7 @@ static void check_identities(const char *when)
     CHECK(s.stop_ns_max <= s.stop_ns_total && s.stop_ns_last <= s.stop_ns_max,
           "%s: last %ju, max %ju, total %ju", when, (uintmax_t)s.stop_ns_last, (uintmax_t)s.stop_ns_max,
           (uintmax_t)s.stop_ns_total);
+    return s.cycles;
 }
 
 static struct grey_gc_stats now(void)
@@ -164,13 +166,18 @@ static void *collect(void *unused)
     return unused;
 }
 
-enum { QUESTIONS = 3000 };
+/* Until there was a good number of cycles. */
+static void ask_on(const char *when)
+{
+    uint64_t enough = check_identities(when) + 1000;
+    for (int i = 0; i < 1000000 && check_identities(when) < enough; i++)
+        grey_safepoint();
+}
 
 /* A thread that is not attached asks as well. */
 static void *ask(void *unused)
 {
-    for (int i = 0; i < QUESTIONS; i++)
-        check_identities("beside others");
+    ask_on("beside others");
     CHECK(!grey_thread_is_attached(), "asking does not attach");
     return unused;
 }
@@ -181,8 +188,7 @@ static void identities_hold_while_threads_go_on(void)
     for (size_t i = 0; i < COUNT(workers); i++)
         CHECK(pthread_create(&workers[i], NULL, i == 0 ? collect : allocate, NULL) == 0, "a thread");
     CHECK(pthread_create(&asker, NULL, ask, NULL) == 0, "a thread");
-    for (int i = 0; i < QUESTIONS; i++)
-        check_identities("while threads allocate");
+    ask_on("while threads allocate");
     join(asker);
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     for (size_t i = 0; i < COUNT(workers); i++)

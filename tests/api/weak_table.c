@@ -112,6 +112,40 @@ static void each_sees_what_was_there(void)
     walk.t = NULL;
 }
 
+/* Nothing else holds these keys. */
+static void *make_weak_only(void *table)
+{
+    for (uintptr_t i = 1; i <= 500; i++) {
+        uintptr_t *key = grey_alloc(GREY_NOSCAN, 32), *value = grey_alloc(GREY_NOSCAN, 64);
+        key[0] = value[0] = ~i;
+        grey_weak_table_put(table, key, value);
+    }
+    return NULL;
+}
+
+static void check_and_collect(void *key, void *value, void *data)
+{
+    (void)data;
+    walk.wrong += *(uintptr_t *)key != *(uintptr_t *)value || *(uintptr_t *)key < ~(uintptr_t)500;
+    if (walk.seen++ % 50 == 0)
+        grey_collect();
+}
+
+static void each_keeps_what_it_goes_over(void)
+{
+    walk.t = grey_weak_table_create(NULL);
+    walk.seen = walk.wrong = 0;
+    grey_disable();
+    run_on_a_thread(make_weak_only, walk.t);
+    grey_weak_table_each(walk.t, check_and_collect, NULL);
+    grey_enable();
+    CHECK(walk.seen == 500, "each entry once: %zu", walk.seen);
+    CHECK(walk.wrong == 0, "%zu died meanwhile", walk.wrong);
+    grey_collect();
+    CHECK(grey_weak_table_count(walk.t) < 50, "and they go then: %zu are left", grey_weak_table_count(walk.t));
+    walk.t = NULL;
+}
+
 static void keys_that_are_no_objects_stay(void)
 {
     grey_weak_table *t = grey_weak_table_create(NULL);
@@ -182,6 +216,40 @@ static void *intern_all(void *number)
     return NULL;
 }
 
+/* The table grows while equal is asked: the search must not go on where it was. */
+static bool grow_now;
+static void *grown[300];
+
+static bool equal_and_grow(const void *a, const void *b)
+{
+    if (grow_now) {
+        grow_now = false;
+        for (size_t i = 0; i < COUNT(grown); i++) {
+            struct string *s = grown[i] = grey_alloc(GREY_NOSCAN, sizeof *s);
+            s->hash = 3 + i;
+            snprintf(s->text, sizeof s->text, "grown %zu", i);
+            grey_weak_table_put(unique, s, s);
+        }
+    }
+    return strcmp(((const struct string *)a)->text, ((const struct string *)b)->text) == 0;
+}
+
+static void a_search_begins_anew_when_the_table_grew(void)
+{
+    struct grey_weak_table_info info = { hash_string, equal_and_grow };
+    struct string probe = { .hash = 1, .text = "here" }, *held = grey_alloc(GREY_NOSCAN, sizeof *held);
+    for (int round = 0; round < 3; round++) {
+        unique = grey_weak_table_create(&info);
+        *held = probe;
+        grey_weak_table_put(unique, held, held);
+        grow_now = true;
+        CHECK(grey_weak_table_find(unique, &probe) == held, "it is found all the same");
+        CHECK(!grow_now && grey_weak_table_count(unique) == COUNT(grown) + 1, "the table did grow");
+        probe.hash = (uint64_t)round + 1;
+    }
+    grey_keep(held);
+}
+
 static void strings_are_unique(void)
 {
     struct grey_weak_table_info info = { hash_string, equal_strings };
@@ -202,7 +270,9 @@ int main(void)
 {
     a_table_is_what_the_model_is();
     each_sees_what_was_there();
+    each_keeps_what_it_goes_over();
     keys_that_are_no_objects_stay();
+    a_search_begins_anew_when_the_table_grew();
     strings_are_unique();
     return result();
 }

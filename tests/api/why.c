@@ -64,7 +64,7 @@ static void handles_are_named(void)
     grey_handle_release(h);
 }
 
-static uintptr_t hidden[500];
+static uintptr_t hidden[200];
 
 static __attribute__((noinline)) void make_dead(void)
 {
@@ -82,8 +82,9 @@ static void the_dead_have_no_reason(void)
     size_t live = 0;
     grey_disable();
     make_dead();
+    /* Not one after its neighbour: what the stack holds of the last call may point one past the end of it. */
     for (size_t i = 0; i < COUNT(hidden); i++)
-        live += is_live(i, STDERR_FILENO + 1000);
+        live += is_live(i * 7 % COUNT(hidden), STDERR_FILENO + 1000);
     CHECK(live < 10, "of %zu dead objects %zu are said to live", COUNT(hidden), live);
     grey_enable();
 }
@@ -99,7 +100,7 @@ static void other_addresses_have_none_either(void)
     grey_free(manual);
 }
 
-enum { LENGTH = 100000 };
+enum { LENGTH = 20000 };
 
 /* The complement of the last node's address: the stack keeps no node. */
 static __attribute__((noinline)) uintptr_t make_list(void)
@@ -132,7 +133,7 @@ static void a_long_path_is_printed_whole(void)
 
 int main(void)
 {
-    alarm(50);
+    alarm(200);
     the_path_is_a_shortest();
     a_stack_is_the_last_answer();
     handles_are_named();

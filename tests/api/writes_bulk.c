@@ -48,7 +48,7 @@ static __attribute__((noinline)) void reuse(void)
 int main(void)
 {
     pthread_t t;
-    alarm(50);
+    alarm(200);
     fill_area();
     CHECK(grey_pthread_create(&t, NULL, shift, NULL) == 0, "a thread");
     for (int i = 0; i < ROUNDS; i++) {

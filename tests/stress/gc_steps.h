@@ -291,6 +291,8 @@ static void step_collect(struct worker *w)
 static void step_libc(struct worker *w)
 {
     void *block[16];
+    if (w->cooperative)
+        return;
     for (size_t i = 0; i < COUNT(block); i++)
         block[i] = malloc(random_size(&w->random, 16));
     for (size_t i = 0; i < COUNT(block); i++)

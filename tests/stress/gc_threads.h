@@ -47,7 +47,7 @@ static void fiber_enter(struct fiber *f)
 
 static struct fiber *fiber_new(struct worker *w)
 {
-    struct fiber *f = calloc(1, sizeof *f);
+    struct fiber *f = (struct fiber *)words_new(sizeof *f / 8 + 1);
     f->worker = w;
     f->stack = (char *)words_new(FIBER_BYTES / 8);
     f->fiber = grey_fiber_create(f->stack, FIBER_BYTES);
@@ -74,7 +74,7 @@ static void fiber_end(struct fiber *f)
         unhold((struct ref){ f, f->place[i].id });
     grey_fiber_destroy(f->fiber);
     munmap(f->stack, FIBER_BYTES);
-    free(f);
+    munmap(f, (sizeof *f / 8 + 1) * 8);
 }
 
 static void fiber_step(struct worker *w)
@@ -166,6 +166,7 @@ struct start {
 static void worker_over(void *argument)
 {
     struct worker *w = (struct worker *)argument;
+    grey_thread_cooperative(false);
     for (int i = 0; i < FIBERS; i++)
         if (w->fiber[i] != NULL)
             fiber_end(w->fiber[i]);
@@ -187,7 +188,7 @@ static void work_steps(struct worker *w)
             fiber_step(w);
         if (i % 64 == 0)
             may_be_cancelled();
-        if (__atomic_load_n(&fork_wanted, __ATOMIC_RELAXED) != 0 &&
+        if (!w->cooperative && __atomic_load_n(&fork_wanted, __ATOMIC_RELAXED) != 0 &&
             __atomic_exchange_n(&fork_wanted, 0, __ATOMIC_ACQUIRE) != 0)
             fork_once(random_next(&w->random));
     }
@@ -196,13 +197,27 @@ static void work_steps(struct worker *w)
 /* The low bits of a thread's seed are its number. */
 static int thread_ends[THREADS_MOST];
 
-static void run(uint64_t seed, bool leaves_keys)
+/* All that libc allocates later for a thread's keys is there when each has had a value. */
+static void become_cooperative(struct worker *w)
+{
+    for (int i = 0; i < KEYS; i++)
+        if (pthread_getspecific(keys[i]) == NULL) {
+            pthread_setspecific(keys[i], w);
+            pthread_setspecific(keys[i], NULL);
+        }
+    grey_thread_cooperative(true);
+    w->cooperative = true;
+}
+
+static void run(uint64_t seed, bool leaves_keys, bool cooperative)
 {
     void *volatile frame[FRAME] = { NULL };
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     struct worker *w = worker_begin(seed, (void **)(uintptr_t)frame);
     w->leaves_keys = leaves_keys;
     w->ends = &thread_ends[seed % THREADS_MOST];
+    if (cooperative)
+        become_cooperative(w);
     pthread_cleanup_push(worker_over, w);
     w->steps = 50 + random_below(&w->random, world.life);
     work_steps(w);
@@ -237,7 +252,7 @@ static void *work(void *argument)
     struct start *s = (struct start *)argument;
     check_start(s, "a thread's argument");
     uint64_t seed = s->seed;
-    run(seed, true);
+    run(seed, true, false);
     check_start(s, "a thread's argument, at its end,");
     void *r = new_result(seed);
     if (choice(seed) % 4 == 0)
@@ -250,9 +265,7 @@ static void *plain_work(void *argument)
     uint64_t seed = (uintptr_t)argument, how = choice(seed);
     if (how % 2 == 0 && (!grey_thread_attach() || !grey_thread_is_attached()))
         stress_failed(0, "a thread could not be attached");
-    if (how % 16 == 1)
-        grey_thread_cooperative(true);
-    run(seed, how % 4 != 0);
+    run(seed, how % 4 != 0, how % 16 == 1);
     if (how % 4 == 0)
         grey_thread_detach();
     if (how % 4 == 1)

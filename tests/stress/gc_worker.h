@@ -78,6 +78,7 @@ struct worker {
     grey_fiber *main_fiber;
     ucontext_t main_context;
     bool leaves_keys; /* at its end it is attached until the destructors of its keys have run */
+    bool cooperative; /* others, stopped anywhere, may hold libc's locks: it takes none of them */
 };
 
 static __thread void *tls_slots[TLS_PLACES];
@@ -150,7 +151,7 @@ static void worker_places(struct worker *w)
 /* frame: FRAME local variables of the thread's first function. */
 static struct worker *worker_begin(uint64_t seed, void **frame)
 {
-    struct worker *w = calloc(1, sizeof *w);
+    struct worker *w = (struct worker *)words_new(sizeof *w / 8 + 1);
     w->random = seed;
     w->most = world.most;
     worker_places(w);
@@ -225,7 +226,7 @@ static void worker_end(struct worker *w)
     munmap(w->range, RANGE_WORDS * 8);
     munmap(w->slots, SLOT_PLACES * 8);
     munmap(w->values, VALUES * 8);
-    free(w);
+    munmap(w, (sizeof *w / 8 + 1) * 8);
 }
 
 /* For messages: which kind of place holds the object, among the thread's own and the shared ones. */

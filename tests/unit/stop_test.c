@@ -390,6 +390,9 @@ static void a_thread_that_ended_without_a_word_is_dropped(void **state)
 {
     (void)state;
     signals_only();
+#ifdef GREY_SANITIZED
+    skip(); /* the run-time does not survive such an end */
+#endif
     struct visitor v;
     static struct capture said;
     size_t before = mutator_count();
@@ -422,13 +425,13 @@ static int take_the_signal(void *unused)
     visitor_start(&v, visitor_stay); /* no safepoint */
     sigaction((int)options.stop_signal, &a, NULL);
     world_stopped(nothing, NULL);
-    uint32_t by_us = a32_load_acquire(&theirs); /* ours came to them until we took it back */
+    child_ensure(a32_load_acquire(&theirs) == 0);
     kill(getpid(), (int)options.stop_signal); /* to any thread */
-    while (a32_load_acquire(&theirs) == by_us)
+    while (a32_load_acquire(&theirs) == 0)
         sched_yield();
     for (int i = 0; i < 10; i++)
         world_stopped(nothing, NULL);
-    child_ensure(a32_load_acquire(&theirs) == by_us + 1);
+    child_ensure(a32_load_acquire(&theirs) == 1);
     visitor_end(&v);
     return 0;
 }
