@@ -141,11 +141,11 @@ static void sweep_rest(void)
 
 /* Steps 2 and 3. A module that is loaded between the reading of the loader's list and the stop is not
    in the list; then once more. */
-static struct stop_times stop(struct mutator *m)
+static struct stop_times stop(struct mutator *m, uintptr_t caller_sp)
 {
     for (;;) {
         roots_prepare();
-        struct stop_times t = mutator_stop_world(m);
+        struct stop_times t = mutator_stop_world(m, caller_sp);
         if (roots_are_current_stopped())
             return t;
         mutator_resume_world(m);
@@ -230,7 +230,7 @@ static void finish(struct cycle_record *r)
 }
 
 /* Both locks held, busy. False when a critical section is open. */
-static bool run(struct mutator *m, enum cycle_reason reason)
+static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp)
 {
     struct cycle_record r = { .number = collector_cycles() + 1, .reason = reason, .begin_ns = gcstats_now(),
                               .goal = collector_goal(), .heap_before = space_live_bytes() };
@@ -240,7 +240,7 @@ static bool run(struct mutator *m, enum cycle_reason reason)
     mark_prepare(r.heap_before);
     sweeper_prepare(r.heap_before);
     gcstats_event(GREY_EVENT_STOP_BEGIN, gcstats_now(), 0);
-    struct stop_times t = stop(m);
+    struct stop_times t = stop(m, caller_sp);
     r.asked_ns = t.asked_ns;
     r.stopped_ns = t.stopped_ns;
     r.threads = t.threads;
@@ -375,12 +375,14 @@ static bool is_forking(const struct mutator *m)
     return aw_load_relaxed(&gc.forker) == (uintptr_t)m; /* relaxed: set by this thread, or by another one */
 }
 
-bool collector_cycle(struct mutator *m, enum cycle_reason reason)
+/* Not inlined: the coordinator's stack is a root from its caller's frame on; of the collector's own frames,
+   which change while it marks, only what they saved of the caller's registers is. */
+GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
 {
     if (is_forking(m))
         return false;
     lock_both(m);
-    bool done = still_wanted(reason) && run(m, reason);
+    bool done = still_wanted(reason) && run(m, reason, machine_caller_sp());
     drop_both(m);
     if (!done)
         return false;
@@ -399,11 +401,11 @@ void collector_finish_sweep(struct mutator *m)
     drop_both(m);
 }
 
-void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context)
+GREY_NOINLINE void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context)
 {
     lock_both(m);
     sweep_rest();
-    stop(m);
+    stop(m, machine_caller_sp());
     f(context);
     resume(m);
     drop_both(m);

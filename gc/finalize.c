@@ -136,7 +136,7 @@ static uint64_t add_locked(uintptr_t base, grey_cleanup_fn *fn, void *data)
     struct cleanup *c = (struct cleanup *)record_file_locked(&cleanups, base);
     if (c == NULL)
         return 0;
-    c->by_id.key = due.last_id + 1;
+    c->by_id.key = (due.last_id + 1) * MIN_ALIGN;
     if (!index_add(&due.by_id, &c->by_id)) {
         record_unfile(&c->record, RECORD_CANCELLED);
         store_give_locked(&cleanups, &c->record);
@@ -171,7 +171,7 @@ uint64_t grey_cleanup_add(void *object, grey_cleanup_fn *fn, void *data)
 
 static bool cancel_locked(uint64_t id)
 {
-    struct node *n = index_find(&due.by_id, id);
+    struct node *n = index_find(&due.by_id, id * MIN_ALIGN);
     if (n == NULL)
         return false;
     struct cleanup *c = (struct cleanup *)((char *)n - offsetof(struct cleanup, by_id));

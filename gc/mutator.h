@@ -87,8 +87,9 @@ struct stop_times {
 };
 
 /* Stops all other mutators and captures where the private roots of all of them, the caller's too,
-   lie. Waits without a deadline but reports each second who does not answer. */
-GREY_HIDDEN struct stop_times mutator_stop_world(struct mutator *self);
+   lie: the caller's stack from caller_sp on, and a copy of what lies below it. Waits without a deadline but
+   reports each second who does not answer. */
+GREY_HIDDEN struct stop_times mutator_stop_world(struct mutator *self, uintptr_t caller_sp);
 GREY_HIDDEN void mutator_resume_world(struct mutator *self);
 
 /* Between the two. */

@@ -22,7 +22,7 @@ GREY_INLINE struct lock *lifetime_lock_of(const void *p)
 
 struct node {
     struct node *next;
-    uintptr_t key;
+    uintptr_t key; /* an address, or a multiple of MIN_ALIGN like one */
 };
 
 /* Linear hashing: it grows by one bucket at a time, so that no insertion takes long, and never

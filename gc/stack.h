@@ -12,7 +12,7 @@
 #include "alloc/machine.h"
 
 /* Registers and the library's own frames, copied, and the stack from there on. */
-#define CAPTURE_WORDS 160
+#define CAPTURE_WORDS 384
 struct stack_capture {
     bool by_signal;             /* frame holds, else what follows */
     struct machine_frame frame;

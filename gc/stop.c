@@ -276,11 +276,11 @@ static void keep_handler(void)
                 (size_t)options.stop_signal);
 }
 
-GREY_NOINLINE struct stop_times mutator_stop_world(struct mutator *self)
+struct stop_times mutator_stop_world(struct mutator *self, uintptr_t caller_sp)
 {
     struct stop_times t = { .asked_ns = gcstats_now() };
     assert(a32_load_relaxed(&self->busy) == 1);
-    stack_capture_here(self, machine_caller_sp());
+    stack_capture_here(self, caller_sp);
     keep_handler();
     lock_take(mutator_list_lock());
     aw_store_relaxed(&stop.self, (uintptr_t)self); /* relaxed, all: only the thread that it names needs it */

@@ -7,7 +7,9 @@
 
 #if defined MEMORY_BY_HAND
 
-void memory_begin(void) {}
+void memory_begin(void)
+{
+}
 
 void memory_describe(struct memory_shape *shape)
 {

@@ -41,7 +41,10 @@ struct memory_shape {
     uint64_t pointers;
     const void *type; /* Greyspan's description of it, from memory_describe() */
 };
-#define MEMORY_SHAPE(object, bits) { .name = #object, .size = sizeof(object), .pointers = (bits) }
+#define MEMORY_SHAPE(object, bits)                                                                           \
+    {                                                                                                        \
+        .name = #object, .size = sizeof(object), .pointers = (bits)                                          \
+    }
 
 /* Must the program free? A constant, so that the frees vanish where nobody needs them. */
 #ifdef MEMORY_BY_HAND

@@ -73,9 +73,8 @@ static void *run(void *seed)
 
 int main(void)
 {
-#ifdef __SANITIZE_THREAD__
-    return SKIPPED; /* it must be told of every switch of stacks */
-#endif
+    if (UNDER_TSAN)
+        return SKIPPED;
     static unsigned char seeds[THREADS] = { 1, 2, 3, 4 };
     pthread_t t[THREADS];
     grey_thread_attach();

@@ -157,9 +157,8 @@ static void a_fiber_destroyed_halfway_keeps_nothing(void)
 
 int main(void)
 {
-#ifdef __SANITIZE_THREAD__
-    return SKIPPED; /* it must be told of every switch of stacks */
-#endif
+    if (UNDER_TSAN)
+        return SKIPPED;
     grey_thread_attach();
     many_generators_in_turn();
     a_fiber_destroyed_halfway_keeps_nothing();

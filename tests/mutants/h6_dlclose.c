@@ -10,7 +10,7 @@ static void *open_and_close(void *unused)
         void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
         REQUIRE(module != NULL, "the module opens: %s", dlerror());
         char *data = (char *)dlsym(module, "mutants_plugin_data");
-        touch(data, MIB);
+        touch(data, 48 * KIB);
         dlclose(module);
     }
     return unused;

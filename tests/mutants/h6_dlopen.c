@@ -11,19 +11,38 @@ static void *collect(void *unused)
     return unused;
 }
 
+/* The thread blocks the signal that stops it: a stop that was asked for before the module was opened comes
+   when its variable has the object, and nothing else has. */
+static __attribute__((noinline)) struct known *volatile *open_and_put(const char *path, void **module)
+{
+    *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    REQUIRE(*module != NULL, "the module opens: %s", dlerror());
+    struct known *volatile *slot = (struct known *volatile *)dlsym(*module, "mutants_plugin_slot");
+    REQUIRE(slot != NULL, "it has a slot");
+    *slot = known_new(7);
+    return slot;
+}
+
+/* What dead frames left. */
+static __attribute__((noinline)) void scrub_stack(void)
+{
+    char words[8192];
+    memset(words, 0, sizeof words);
+    (void)hidep(words);
+}
+
 static void once(const char *path)
 {
-    struct known *k = known_new(7);
-    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    REQUIRE(module != NULL, "the module opens: %s", dlerror());
-    struct known *volatile *slot = (struct known *volatile *)dlsym(module, "mutants_plugin_slot");
-    REQUIRE(slot != NULL, "it has a slot");
-    *slot = k;
-    k = NULL;
-    /* Other values, in the registers and the frame that had it. */
-    for (volatile int i = 0; i < 2000; i++)
-        (void)hidep(NULL);
+    sigset_t stop_signal;
+    void *module;
+    sigemptyset(&stop_signal);
+    sigaddset(&stop_signal, (int)grey_get(GREY_SET_STOP_SIGNAL));
+    pthread_sigmask(SIG_BLOCK, &stop_signal, NULL);
+    struct known *volatile *slot = open_and_put(path, &module);
+    scrub_stack();
+    pthread_sigmask(SIG_UNBLOCK, &stop_signal, NULL);
     churn(50);
+    grey_safepoint();
     known_check(*slot, 7);
     *slot = NULL;
     dlclose(module);

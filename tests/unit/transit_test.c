@@ -110,6 +110,9 @@ static void a_result_is_kept_until_it_is_joined(void **state)
 static void a_cancelled_thread_is_joined(void **state)
 {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* it loses track of a thread that is cancelled in a call of the system */
+#endif
     pthread_t t;
     void *result = NULL;
     assert_int_equal(grey_pthread_create(&t, NULL, wait_for_cancellation, (void *)~complement), 0);
