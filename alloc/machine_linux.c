@@ -168,12 +168,12 @@ static_assert(MACHINE_STOP_SIGNAL == SIGURG, "the standard signal");
 /* The handlers that were there before ours. One is replaced only when the program installs another over
    ours, seconds apart, so that a handler never reads the one that is being written. */
 static struct {
-    int number;                   /* [const] */
-    machine_stop_fn *fn;          /* [const] */
-    struct sigaction before[2];   /* see above */
-    struct atomic32 current;      /* [atomic] which of them */
-    struct atomic32 process;      /* [atomic] our id */
-    struct atomic32 plain;        /* [atomic] the system refuses signals with a value: tgkill() */
+    int number;                 /* [const] */
+    machine_stop_fn *fn;        /* [const] */
+    struct sigaction before[2]; /* see above */
+    struct atomic32 current;    /* [atomic] which of them */
+    struct atomic32 process;    /* [atomic] our id */
+    struct atomic32 plain;      /* [atomic] the system refuses signals with a value: tgkill() */
 } stop;
 
 const char *machine_signal_problem(int signal)
@@ -338,7 +338,8 @@ bool machine_thread_status(int tid, struct machine_status *out)
     syscall(SYS_close, fd);
     text[n < 0 ? 0 : n] = '\0';
     uint64_t bits = 0;
-    for (const char *m = field(text, "\nSigBlk:\t"); (*m >= '0' && *m <= '9') || (*m >= 'a' && *m <= 'f'); m++)
+    for (const char *m = field(text, "\nSigBlk:\t"); (*m >= '0' && *m <= '9') || (*m >= 'a' && *m <= 'f');
+         m++)
         bits = bits << 4 | (uint64_t)(*m <= '9' ? *m - '0' : *m - 'a' + 10);
     out->blocks_signal = (bits >> (stop.number - 1) & 1) != 0;
     out->state = *field(text, "\nState:\t");
@@ -454,8 +455,8 @@ MACHINE_ANY_MEMORY struct machine_tls machine_tls_of(const struct machine_thread
         return none;
     size_t count = vector[-1].value;
     uintptr_t last = (uintptr_t)(vector + count);
-    if (count > UINT32_MAX || (last / os_page_size() != (uintptr_t)(vector - 1) / os_page_size()
-                               && !machine_is_readable(last)))
+    if (count > UINT32_MAX
+        || (last / os_page_size() != (uintptr_t)(vector - 1) / os_page_size() && !machine_is_readable(last)))
         return none;
     return (struct machine_tls){ vector, count };
 #else

@@ -339,6 +339,18 @@ static struct span *find_run_locked(struct mheap *h, size_t n)
     return run != NULL ? run : best_fit(&h->cold, n);
 }
 
+/* How many pages at the end of the range have no memory behind them, and so are zero. */
+static size_t cold_suffix(uintptr_t base, size_t n)
+{
+    size_t cold = 0;
+    for (uintptr_t page = base + n * PAGE_BYTES; cold < n; cold++) {
+        page -= PAGE_BYTES;
+        if ((returned_bits(page)[arena_page(page) / 64] >> (arena_page(page) % 64) & 1) == 0)
+            break;
+    }
+    return cold;
+}
+
 struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_state state)
 {
     struct pages n = want.pages;
@@ -356,9 +368,12 @@ struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_sta
     if (run == NULL && grow_locked(h, span_of))
         run = find_run_locked(h, span_of);
     if (run != NULL) {
-        s = carve_locked(h, run, round_up(run->base, align * PAGE_BYTES), n.n);
+        uintptr_t start = round_up(run->base, align * PAGE_BYTES);
+        size_t cold = want.code == CODE_MANAGED_LARGE ? cold_suffix(start, n.n) : 0;
+        s = carve_locked(h, run, start, n.n);
         s->state = (uint8_t)state;
         span_init(s, want.code);
+        s->returned = (uint32_t)cold;
         h->stats.spans++;
         h->stats.spans_created++;
         note_peak_locked(h);

@@ -57,7 +57,8 @@ struct span {
         uint8_t rescan;      /* [stopped] of managed spans: see gc/mark.c                */
     };
     uint32_t returned;       /* [lock:mheap] of a free run: its pages without memory; in a
-                                central list [lock:central]: free_count at the last purge */
+                                central list [lock:central]: free_count at the last purge;
+                                [const] of a large object: pages at its end that were zero   */
     uint16_t cookie_index;   /* [lock:central] slots from here on have no cookie yet     */
     uint16_t quiet_count;    /* [lock:central] free_count when the scavenger last looked */
     uint32_t freed_at;       /* [lock:mheap] of a free run: the scavenger's clock        */

@@ -99,7 +99,6 @@ static bool init_once(void)
     control_refresh();
     writes_init();
     mutator_init();
-    lifetime_init();
     set_goal(0, 0);
     aw_store_relaxed(&gc.last_ns, gcstats_now());
     /* release: pairs with the acquire in upcall(). */

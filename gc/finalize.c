@@ -171,7 +171,7 @@ uint64_t grey_cleanup_add(void *object, grey_cleanup_fn *fn, void *data)
 
 static bool cancel_locked(uint64_t id)
 {
-    struct node *n = index_find(&due.by_id, id * MIN_ALIGN);
+    struct node *n = id <= due.last_id ? index_find(&due.by_id, id * MIN_ALIGN) : NULL;
     if (n == NULL)
         return false;
     struct cleanup *c = (struct cleanup *)((char *)n - offsetof(struct cleanup, by_id));
@@ -374,6 +374,8 @@ static void work(void)
 static void admit_stop_signal(void)
 {
     sigset_t stop;
+    if (options.stop != GREY_STOP_SIGNAL)
+        return;
     sigemptyset(&stop);
     sigaddset(&stop, (int)options.stop_signal);
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL);

@@ -27,11 +27,11 @@ static __thread bool marker; /* see mutator_never() */
 
 static struct {
     struct lock lock;
-    struct mutator *list;        /* [lock:mutators] U3 */
-    struct atomicw count;        /* [atomic] of those that are not the collector's own */
-    struct atomicw critical;     /* [atomic] threads with an open critical section */
-    pthread_key_t key;           /* [const] */
-    bool has_key;                /* [const] */
+    struct mutator *list;    /* [lock:mutators] U3 */
+    struct atomicw count;    /* [atomic] of those that are not the collector's own */
+    struct atomicw critical; /* [atomic] threads with an open critical section */
+    pthread_key_t key;       /* [const] */
+    bool has_key;            /* [const] */
 } mutators = { .lock = LOCK_INIT(RANK_MUTATORS) };
 
 static struct fixalloc records = { .size = sizeof(struct mutator) };

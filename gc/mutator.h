@@ -19,20 +19,20 @@
 #include <pthread.h>
 
 struct mutator {
-    struct grey_local local; /* [owner] first, for inline code; grey_local points here */
-    struct cache cache;      /* [owner] space.h */
-    struct atomic32 busy;     /* [owner] depth of mutator_enter(); read by the signal handler */
-    struct atomic32 deferred; /* [owner] a stop was asked for while busy */
-    struct atomic32 state;    /* [atomic] enum in stop.c */
+    struct grey_local local;     /* [owner] first, for inline code; grey_local points here */
+    struct cache cache;          /* [owner] space.h */
+    struct atomic32 busy;        /* [owner] depth of mutator_enter(); read by the signal handler */
+    struct atomic32 deferred;    /* [owner] a stop was asked for while busy */
+    struct atomic32 state;       /* [atomic] enum in stop.c */
     struct atomic32 cooperative; /* [atomic] stops at safepoints only; its thread writes it */
     struct mutator *next, *prev; /* [lock:mutators] */
-    int tid;                  /* [const] but in a forked child */
-    char name[16];            /* [const] for messages */
-    struct pool_local *pools; /* [owner] lifetime: what the thread keeps of pools */
-    struct stacks *stacks;    /* [owner] where its private roots lie: stack.c */
-    uint32_t critical;        /* [owner] nesting */
-    uint32_t blocking;        /* [owner] nesting */
-    bool collector;           /* [owner] the finalizer thread: not counted as the program's */
+    int tid;                     /* [const] but in a forked child */
+    char name[16];               /* [const] for messages */
+    struct pool_local *pools;    /* [owner] lifetime: what the thread keeps of pools */
+    struct stacks *stacks;       /* [owner] where its private roots lie: stack.c */
+    uint32_t critical;           /* [owner] nesting */
+    uint32_t blocking;           /* [owner] nesting */
+    bool collector;              /* [owner] the finalizer thread: not counted as the program's */
 };
 
 /* The calling thread, or NULL when it is not attached. */
@@ -112,14 +112,14 @@ GREY_HIDDEN void mutator_fork_child(void); /* the calling thread is the only one
 
 /* ---- within the module ---- */
 
-GREY_HIDDEN struct mutator *mutator_new(void);    /* a record, on no list; NULL: no memory */
+GREY_HIDDEN struct mutator *mutator_new(void); /* a record, on no list; NULL: no memory */
 GREY_HIDDEN void mutator_delete(struct mutator *m);
 /* Attaches the calling thread with a record made before. Leaves it busy. False with errno. */
 GREY_HIDDEN bool mutator_attach(struct mutator *m);
 /* Flushes and forgets the calling thread, which is not busy. */
 GREY_HIDDEN void mutator_detach(struct mutator *m);
 GREY_HIDDEN struct lock *mutator_list_lock(void);
-GREY_HIDDEN struct mutator *mutator_list(void);    /* the first of all; the lock held */
+GREY_HIDDEN struct mutator *mutator_list(void); /* the first of all; the lock held */
 GREY_HIDDEN void mutator_unlist_locked(struct mutator *m);
 GREY_HIDDEN void mutator_critical_end(struct mutator *m); /* of a thread that ends in one */
 

@@ -197,8 +197,8 @@ static void *alloc_large(struct mutator *m, grey_kind kind, size_t size, size_t 
     if (s == NULL)
         return NULL;
     size_t bytes = s->pages * PAGE_BYTES;
-    if (!s->zeroed)
-        zero_large(m, (char *)s->base, bytes);
+    if (!without(H2_ZERO))
+        zero_large(m, (char *)s->base, (s->pages - s->returned) * PAGE_BYTES);
     if (unlikely(writes_checked()))
         writes_zeroed(s->base, bytes);
     central_publish_large(s);

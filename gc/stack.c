@@ -148,9 +148,10 @@ static struct grey_fiber *stack_of(struct mutator *m, uintptr_t sp)
         s->first.stack.from = round_down(sp, os_page_size());
         return &s->first;
     }
-    report_fatal("thread %s (%d) is on a stack that is not known: its stack pointer is %p; register the stack by "
-                 "grey_fiber_create and call grey_fiber_switch before the switch",
-                 m->name, m->tid, (void *)sp);
+    report_fatal(
+        "thread %s (%d) is on a stack that is not known: its stack pointer is %p; register the stack by "
+        "grey_fiber_create and call grey_fiber_switch before the switch",
+        m->name, m->tid, (void *)sp);
 }
 
 /* From a stack pointer up. The red zone below it belongs to code that a signal stopped. */

@@ -14,7 +14,7 @@
 /* Registers and the library's own frames, copied, and the stack from there on. */
 #define CAPTURE_WORDS 384
 struct stack_capture {
-    bool by_signal;             /* frame holds, else what follows */
+    bool by_signal; /* frame holds, else what follows */
     struct machine_frame frame;
     uintptr_t sp;
     size_t words;
@@ -26,7 +26,7 @@ enum fiber_state { FIBER_PARKED, FIBER_RUNNING };
 struct grey_fiber {
     struct atomic32 state;      /* [atomic] enum fiber_state */
     struct machine_range stack; /* [const] */
-    struct stack_capture saved;       /* [owner] K2; written by the thread that parks it */
+    struct stack_capture saved; /* [owner] K2; written by the thread that parks it */
     struct mutator *home;       /* [const] the thread whose first stack it is; NULL: made by the program */
     struct grey_fiber *next, *prev; /* [lock:fibers] */
 };
@@ -41,7 +41,7 @@ struct stacks {
     struct machine_thread thread; /* [const] */
     struct machine_range record;  /* [const] libc's record and the static storage, */
     struct machine_range fixed;   /* [const] where they are no part of the stack; else empty */
-    struct stack_capture now;           /* [owner] K1 */
+    struct stack_capture now;     /* [owner] K1 */
     struct machine_range alt;     /* [owner] the alternate signal stack, as last seen */
     struct grey_fiber first;      /* [owner] the stack that the thread began on */
     struct grey_fiber *current;   /* [owner] */

@@ -18,15 +18,15 @@
 #include "gc/transit.h"
 
 /* A coordinator on a machine with few CPUs should sleep soon: the others need them. */
-#define SPINS 400
-#define MS UINT64_C(1000000)
+#define SPINS        400
+#define MS           UINT64_C(1000000)
 #define ASK_AGAIN_NS (100 * MS)
-#define REPORT_NS (1000 * MS)
+#define REPORT_NS    (1000 * MS)
 
 uint32_t grey_stop_wanted;
 
 static struct {
-    struct atomic32 epoch;    /* [atomic] odd while threads are stopped; who waits for the resume sleeps on it */
+    struct atomic32 epoch; /* [atomic] odd while threads are stopped; who waits for the resume sleeps on it */
     struct atomic32 waiting;  /* [atomic] threads asked that have not stopped */
     struct atomic32 sleeping; /* [atomic] the coordinator sleeps on waiting */
     struct atomicw self;      /* [atomic] the coordinator, while threads are stopped */
@@ -230,7 +230,8 @@ static void report_silent(const struct mutator *m, unsigned seconds)
         why = "is cooperative and reaches no safepoint";
     else if (s.blocks_signal)
         why = "blocks the signal that stops threads";
-    report_line("waiting %u s for thread %s (%d, state %c) to stop: it %s", seconds, name, m->tid, s.state, why);
+    report_line("waiting %u s for thread %s (%d, state %c) to stop: it %s", seconds, name, m->tid, s.state,
+                why);
 }
 
 static void ask_again(unsigned seconds)
@@ -271,8 +272,8 @@ static void keep_handler(void)
     if (!stop.by_signal || !machine_signal_renew() || stop.said)
         return;
     stop.said = true;
-    report_line("the program took signal %zu from the collector, which takes it back and hands on what is not "
-                "its own; GREY_STOP_SIGNAL chooses another",
+    report_line("the program took signal %zu from the collector, which takes it back and hands on what is "
+                "not its own; GREY_STOP_SIGNAL chooses another",
                 (size_t)options.stop_signal);
 }
 
@@ -367,7 +368,8 @@ void stop_init(void)
     }
     stop.by_signal = machine_signal_install((int)options.stop_signal, on_stop);
     if (!stop.by_signal)
-        report_line("no handler for signal %zu: threads stop at safepoints only", (size_t)options.stop_signal);
+        report_line("no handler for signal %zu: threads stop at safepoints only",
+                    (size_t)options.stop_signal);
 }
 
 void stop_fork_child(void)

@@ -14,7 +14,7 @@
 
 enum mutator_state {
     STATE_RUNNING,
-    STATE_ASKED,   /* running, and counted: a stop waits for it */
+    STATE_ASKED, /* running, and counted: a stop waits for it */
     STATE_STOPPED,
     STATE_BLOCKED, /* in a blocking region: as good as stopped */
     STATE_HELD,    /* the same, and a stop relies on it: it cannot leave */

@@ -205,7 +205,8 @@ static void created(struct transit *r, int error, const pthread_t *t)
     lock_drop(&transits.lock);
 }
 
-GREY_API int grey_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *argument)
+GREY_API int grey_pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *),
+                                 void *argument)
 {
     struct mutator *m = mutator_enter("grey_pthread_create");
     struct transit *r = m == NULL ? NULL : make_record(attr, fn, argument);

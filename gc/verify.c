@@ -67,6 +67,17 @@ static void dangling(struct walk *w, const struct walk_edge *e)
                     (void *)e->value);
 }
 
+static void dead_key(struct walk *w, const struct walk_edge *e, const struct object *key)
+{
+    struct verify *v = (struct verify *)w;
+    char from[WHERE_MAX];
+    if (!v->marks || object_is_marked(key))
+        return;
+    v->counts.dangling++;
+    if (may_say(v))
+        report_line("verify: %s refers to its key %p, which is dead", where(e, from), (void *)key->base);
+}
+
 static void count_floating(const struct object *o, void *verify)
 {
     struct verify *v = verify;
@@ -76,7 +87,8 @@ static void count_floating(const struct object *o, void *verify)
 
 static bool verify_stopped(bool marks)
 {
-    struct verify v = { .walk = { .reached = reached, .dangling = dangling }, .marks = marks };
+    struct verify v = { .walk = { .reached = reached, .dangling = dangling, .dead_key = dead_key },
+                        .marks = marks };
     bool walked = walk_open(&v.walk) && walk_all_stopped(&v.walk);
     if (!walked)
         report_line("verify: no memory");

@@ -261,11 +261,24 @@ static void trace_words(struct grey_tracer *t, void *from, size_t count)
 }
 
 /* H16: a word of a thread's own may point one past the object it is meant for. */
-static void offer_before(struct walk *w, const struct walk_edge *e)
+static void offer_private(struct walk *w, const struct walk_edge *e)
 {
     struct object to;
+    offer(w, e);
     if (!w->stop && object_find(e->value - 1, &to) && to.base + to.size == e->value)
         offer_object(w, e, &to);
+}
+
+/* A word of a thread's own counts as it is, and as the program's hook decodes it. */
+static void offer_decoded(struct walk *w, struct walk_edge *e)
+{
+    uintptr_t word = e->value;
+    offer_private(w, e);
+    if (roots_decode == NULL)
+        return;
+    e->value = roots_decode(word);
+    if (e->value != word)
+        offer_private(w, e);
 }
 
 static void root_range(struct root_sink *sink, const struct root_range *r)
@@ -276,11 +289,10 @@ static void root_range(struct root_sink *sink, const struct root_range *r)
     for (const uintptr_t *p = r->from; p < r->to && !w->stop; p++) {
         e.slot = (uintptr_t)p;
         e.value = word_at(p);
-        if (private && roots_decode != NULL)
-            e.value = roots_decode(e.value);
-        offer(w, &e);
         if (private)
-            offer_before(w, &e);
+            offer_decoded(w, &e);
+        else
+            offer(w, &e);
     }
 }
 
@@ -326,6 +338,31 @@ static void weak_entry(void *context, void *key_slot, uintptr_t key, void *value
     e.value = value;
     e.strength = key == 0 ? WALK_STRONG : WALK_VALUE;
     offer(v->walk, &e);
+}
+
+static void look_at_key(void *context, void *key_slot, uintptr_t key, void *value_slot, uintptr_t value)
+{
+    struct walk *w = context;
+    struct walk_edge e = edge_of_now(w);
+    struct object o;
+    (void)value_slot;
+    (void)value;
+    e.slot = (uintptr_t)key_slot;
+    e.value = key;
+    e.strength = WALK_KEY;
+    if (object_find(key, &o)) {
+        if (w->dead_key != NULL && !walk_has_reached(w, &o))
+            w->dead_key(w, &e, &o);
+    } else if (w->dangling != NULL && is_dangling(key)) {
+        w->dangling(w, &e);
+    }
+}
+
+static void weak_keys(void *record, void *walk)
+{
+    struct walk *w = walk;
+    if (object_find(*(uintptr_t *)record, &w->now))
+        lifetime_trace_weak(w->now.base, w->now.span->kind, look_at_key, w);
 }
 
 static void weak_object(void *record, void *walk)
@@ -417,6 +454,8 @@ bool walk_all_stopped(struct walk *w)
         before = w->objects;
         pile_each(&w->weak, weak_object, w);
     } while (w->objects != before && !w->stop);
+    if (!w->stop)
+        pile_each(&w->weak, weak_keys, w);
     w->now.base = 0;
     return !w->failed;
 }

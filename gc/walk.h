@@ -56,6 +56,8 @@ struct walk {
     void (*reached)(struct walk *w, const struct walk_edge *e, const struct object *to);
     /* Told of an exact reference into memory of objects where there is none. NULL: nobody is. */
     void (*dangling)(struct walk *w, const struct walk_edge *e);
+    /* At the end, told of keys of ephemerons and weak tables that were not reached. NULL: nobody is. */
+    void (*dead_key)(struct walk *w, const struct walk_edge *e, const struct object *key);
     bool breadth_first;
     bool stop;                  /* set by those to end the walk */
 

@@ -29,8 +29,8 @@ static void live(unsigned index)
     struct fiber *f = &fibers[index];
     struct object *last = grey_alloc(GREY_CONSERVATIVE, sizeof *last);
     for (uintptr_t step = 0; step < STEPS; step++) {
-        CHECK(object_is_whole(last, step == 0 ? 0 : index * 100000 + step - 1), "fiber %u, step %zu: damaged", index,
-              (size_t)step);
+        CHECK(object_is_whole(last, step == 0 ? 0 : index * 100000 + step - 1), "fiber %u, step %zu: damaged",
+              index, (size_t)step);
         struct object *next = grey_alloc(GREY_CONSERVATIVE, sizeof *next);
         for (size_t i = 0; i < OBJECT_WORDS; i++)
             next->word[i] = index * 100000 + step;

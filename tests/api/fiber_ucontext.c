@@ -80,7 +80,8 @@ static struct generator *begin(uintptr_t seed)
     getcontext(&g->context);
     g->context.uc_stack = (stack_t){ .ss_sp = g->stack, .ss_size = STACK_BYTES };
     /* Arguments of makecontext() are int's, and not scanned: no object is passed by them. */
-    makecontext(&g->context, (void (*)(void))generate, 2, (unsigned)((uintptr_t)g >> 32), (unsigned)(uintptr_t)g);
+    makecontext(&g->context, (void (*)(void))generate, 2, (unsigned)((uintptr_t)g >> 32),
+                (unsigned)(uintptr_t)g);
     return g;
 }
 
@@ -118,8 +119,8 @@ static void many_generators_in_turn(void)
             collect_and_reuse();
         for (size_t i = 0; i < GENERATORS; i++) {
             resume(g[i]);
-            CHECK(!g[i]->over && g[i]->value == expected(1000 + i, place), "generator %zu, place %u: %zu", i, place,
-                  (size_t)g[i]->value);
+            CHECK(!g[i]->over && g[i]->value == expected(1000 + i, place), "generator %zu, place %u: %zu", i,
+                  place, (size_t)g[i]->value);
             if (i == 50 && place % 16 == 5)
                 grey_collect();
         }
@@ -127,7 +128,8 @@ static void many_generators_in_turn(void)
             halfway = live_objects();
     }
     /* The right half of each tree was still to be walked. */
-    CHECK(halfway >= before + GENERATORS * (NODES / 2), "only %zu objects live on the fibers", halfway - before);
+    CHECK(halfway >= before + GENERATORS * (NODES / 2), "only %zu objects live on the fibers",
+          halfway - before);
     for (size_t i = 0; i < GENERATORS; i++) {
         resume(g[i]);
         CHECK(g[i]->over, "generator %zu is not over", i);
@@ -135,7 +137,8 @@ static void many_generators_in_turn(void)
     for (size_t i = 0; i < GENERATORS; i++)
         end(g[i]);
     size_t after = live_objects();
-    CHECK(after < before + GENERATORS * NODES / 4, "%zu of %d objects live on", after - before, GENERATORS * NODES);
+    CHECK(after < before + GENERATORS * NODES / 4, "%zu of %d objects live on", after - before,
+          GENERATORS * NODES);
 }
 
 /* Left in the middle, destroyed without having ended. */
@@ -152,7 +155,8 @@ static void a_fiber_destroyed_halfway_keeps_nothing(void)
     for (size_t i = 0; i < GENERATORS; i++)
         end(g[i]);
     size_t after = live_objects();
-    CHECK(after < before + GENERATORS * NODES / 4, "%zu of %d objects live on", after - before, GENERATORS * NODES);
+    CHECK(after < before + GENERATORS * NODES / 4, "%zu of %d objects live on", after - before,
+          GENERATORS * NODES);
 }
 
 int main(void)

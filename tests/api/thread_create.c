@@ -59,7 +59,8 @@ static void pass_objects(void *(*fn)(void *))
         collect_and_reuse(); /* it may have ended */
         CHECK(grey_pthread_join(t, &result) == 0, "join");
         CHECK(result != NULL, "round %zu: the argument is damaged", (size_t)i);
-        CHECK(result == NULL || object_is_whole(result, i * 1000003 + 1), "round %zu: the result is damaged", (size_t)i);
+        CHECK(result == NULL || object_is_whole(result, i * 1000003 + 1), "round %zu: the result is damaged",
+              (size_t)i);
     }
 }
 
@@ -73,7 +74,8 @@ static void join_while_collecting(void)
     await(&flags[0]);
     grey_collect();
     raise_flag(&flags[1]);
-    CHECK(grey_pthread_join(t, &result) == 0 && ((struct object *)result)->word[0] == 77, "the result is damaged");
+    CHECK(grey_pthread_join(t, &result) == 0 && ((struct object *)result)->word[0] == 77,
+          "the result is damaged");
 }
 
 static void cancel(void)
@@ -84,7 +86,8 @@ static void cancel(void)
     CHECK(grey_pthread_create(&t, NULL, wait_for_ever, &began) == 0, "no thread");
     await(&began);
     pthread_cancel(t);
-    CHECK(grey_pthread_join(t, &result) == 0 && result == PTHREAD_CANCELED, "the result is not PTHREAD_CANCELED");
+    CHECK(grey_pthread_join(t, &result) == 0 && result == PTHREAD_CANCELED,
+          "the result is not PTHREAD_CANCELED");
 }
 
 static void *nothing(void *unused)

@@ -101,15 +101,16 @@ int main(int argc, char **argv)
     o = run_self("GREY_STOP_SIGNAL=64", "urgent");
     CHECK(succeeded(o) && o->output[0] == '\0', "SIGRTMAX: status %x: %s", o->status, o->output);
     o = run_self("GREY_STOP_SIGNAL=12", "ended");
-    CHECK(!succeeded(o) && strstr(o->output, "User defined signal 2") != NULL, "SIGUSR2 from outside: status %x: %s",
-          o->status, o->output);
+    CHECK(!succeeded(o) && strstr(o->output, "User defined signal 2") != NULL,
+          "SIGUSR2 from outside: status %x: %s", o->status, o->output);
     static const int refused[] = { SIGSEGV, SIGPWR, SIGXCPU, SIGKILL, 33 };
     for (size_t i = 0; i < COUNT(refused); i++) {
         char setting[64], sentence[64];
         snprintf(setting, sizeof setting, "GREY_STOP_SIGNAL=%d", refused[i]);
         snprintf(sentence, sizeof sentence, "greyspan: GREY_STOP_SIGNAL=%d: ", refused[i]);
         o = run_self(setting, "urgent");
-        CHECK(succeeded(o) && strstr(o->output, sentence) != NULL && strstr(o->output, "; using 23\n") != NULL,
+        CHECK(succeeded(o) && strstr(o->output, sentence) != NULL
+                  && strstr(o->output, "; using 23\n") != NULL,
               "signal %d: status %x: %s", refused[i], o->status, o->output);
     }
     return result();

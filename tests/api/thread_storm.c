@@ -1,7 +1,7 @@
 /* Many threads build and check trees while all of them collect: what each holds on its stack is whole. */
 #include "thread.h"
 
-enum { THREADS = 64, ROUNDS = 12, DEPTH = 7, WAVES = 2 };
+enum { THREADS = UNDER_TSAN ? 12 : 64, ROUNDS = 12, DEPTH = UNDER_TSAN ? 5 : 7, WAVES = 2 };
 
 struct node {
     struct node *left, *right;

@@ -49,7 +49,8 @@ static void *visit(void *name)
         size_t n = living(p);
         CHECK(n == KEYS + 2, "%s: only %zu of %d live", (const char *)name, n, KEYS + 2);
         CHECK(is_alive(&p->in_static), "%s: the static one is lost", (const char *)name);
-        CHECK(is_alive(&p->in_module) && object_is_whole(get(), 12), "%s: the module's is lost", (const char *)name);
+        CHECK(is_alive(&p->in_module) && object_is_whole(get(), 12), "%s: the module's is lost",
+              (const char *)name);
     }
     uproot();
     collect_and_reuse();

@@ -113,23 +113,33 @@ static int dangling(void)
     return grey_verify() ? 1 : 0;
 }
 
+/* The place of an object that begins where another one ends; 0 if there is none. */
+static int find_follower(int *before)
+{
+    for (int i = 1; i < 64; i++)
+        for (int k = 1; k < 64; k++)
+            if ((char *)roots[i] + 64 == roots[k]) {
+                *before = i;
+                return k;
+            }
+    return 0;
+}
+
 /* A pointer past the end of an object is no reference to what comes there. */
 static int past_the_end(void)
 {
+    int before = 0;
     make_kinds();
-    void **o = roots[0] = grey_alloc_typed(small_type), *objects[64];
-    for (int i = 0; i < 64; i++)
-        roots[i % 63 + 1] = objects[i] = grey_alloc(GREY_CONSERVATIVE, 64);
-    for (int i = 0; i < 63; i++)
-        if ((char *)objects[i] + 64 == objects[i + 1]) {
-            grey_write(&o[3], objects[i + 1]);
-            grey_free(objects[i + 1]);
-            for (int k = 1; k < 64; k++)
-                if (roots[k] == objects[i + 1])
-                    roots[k] = NULL;
-            return grey_verify() ? 0 : 1;
-        }
-    return 0; /* no two are neighbours */
+    void **o = roots[0] = grey_alloc_typed(small_type);
+    for (int i = 1; i < 64; i++)
+        roots[i] = grey_alloc(GREY_CONSERVATIVE, 64);
+    int follower = find_follower(&before);
+    CHECK(follower != 0, "two objects are neighbours");
+    grey_write(&o[3], (char *)roots[before] + 64);
+    grey_free(roots[follower]);
+    roots[follower] = NULL;
+    CHECK(grey_verify(), "a pointer past the end of an object is sound");
+    return result();
 }
 
 static const struct {

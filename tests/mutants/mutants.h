@@ -12,7 +12,7 @@
 #include <signal.h>
 #include <stdarg.h>
 
-enum { HANG_SECONDS = 25 };
+enum { HANG_SECONDS = 15 };
 
 static double mutants_end;
 

@@ -779,6 +779,10 @@ static void nothing_is_refused_quietly(void **state)
     assert_false(grey_finalizer_set(NULL, never, NULL));
     assert_true(grey_cleanup_add(NULL, never_clean, NULL) == 0);
     assert_false(grey_cleanup_cancel(0));
+    uint64_t id = grey_cleanup_add(grey_alloc(GREY_NOSCAN, 32), never_clean, NULL);
+    for (unsigned bit = 32; bit < 64; bit++)
+        assert_false(grey_cleanup_cancel((UINT64_C(1) << bit) + id));
+    assert_true(grey_cleanup_cancel(id));
     assert_null(grey_ephemeron_create(NULL, NULL));
     assert_null(grey_ephemeron_key(NULL));
     assert_null(grey_weak_table_get(NULL, NULL));

@@ -142,12 +142,13 @@ static void the_red_zone_is_scanned(void **state)
 /* Calls f(v) with the word in registers that f keeps, and nowhere else. */
 __attribute__((noinline)) static void with_kept_register(struct visitor *v, void (*f)(struct visitor *v))
 {
-    __asm__ __volatile__("movq %[word], %%r12\n\tnotq %%r12\n\t"
-                         "movq %%rsp, %%r13\n\tsubq $128, %%rsp\n\tandq $-16, %%rsp\n\t" /* the red zone is ours */
-                         "callq *%[f]\n\tmovq %%r13, %%rsp\n\txorl %%r12d, %%r12d"
-                         : "+D"(v), [f] "+a"(f)
-                         : [word] "m"(v->complement)
-                         : "memory", "cc", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13");
+    __asm__ __volatile__(
+        "movq %[word], %%r12\n\tnotq %%r12\n\t"
+        "movq %%rsp, %%r13\n\tsubq $128, %%rsp\n\tandq $-16, %%rsp\n\t" /* the red zone is ours */
+        "callq *%[f]\n\tmovq %%r13, %%rsp\n\txorl %%r12d, %%r12d"
+        : "+D"(v), [f] "+a"(f)
+        : [word] "m"(v->complement)
+        : "memory", "cc", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "r12", "r13");
 }
 
 static void stay_blocked(struct visitor *v)
@@ -212,7 +213,8 @@ static void in_a_register_at_the_entry(struct visitor *v)
                          "1:\tpause\n\tcmpl $0, (%[leave])\n\tje 1b"
                          : [enter] "+a"(enter)
                          : [there] "b"(&v->there), [leave] "r"(&v->leave), [word] "m"(v->complement)
-                         : "memory", "cc", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13");
+                         : "memory", "cc", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12",
+                           "r13");
     grey_blocking_leave();
 }
 

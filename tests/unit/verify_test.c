@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <sys/resource.h>
+#include <valgrind/valgrind.h>
 
 #include "gc/collector.h"
 #include "gc/verify.h"
@@ -238,8 +239,8 @@ static void a_missing_mark_is_named(void **state)
     assert_false(m.sound);
     assert_int_equal(verify_counts.missed, 2);
     snprintf(wanted, sizeof wanted,
-             "greyspan: verify: object %p (kind \"conservative\", 32 bytes) can be reached but is not marked: "
-             "offset 8 of object %p (kind \"conservative\", 32 bytes) refers to it\n",
+             "greyspan: verify: object %p (kind \"conservative\", 32 bytes) can be reached but is not marked:"
+             " offset 8 of object %p (kind \"conservative\", 32 bytes) refers to it\n",
              (void *)node(500), (void *)node(499));
     assert_non_null(strstr(text, wanted));
     assert_non_null(strstr(text, " can be reached 2 are not marked; 0 references dangle\n"));
@@ -255,6 +256,46 @@ static void a_missing_root_mark_names_the_variable(void **state)
     const char *text = capture_end(&c);
     assert_false(m.sound);
     assert_non_null(strstr(text, " can be reached but is not marked: the word at 0x"));
+}
+
+enum { KEYS = 50 };
+static void *volatile ephemerons[KEYS];
+static uintptr_t hidden_keys[KEYS];
+
+static GREY_NOINLINE void make_ephemerons(void)
+{
+    for (size_t i = 0; i < KEYS; i++) {
+        void *key = grey_alloc(GREY_NOSCAN, 100);
+        ephemerons[i] = grey_ephemeron_create(key, NULL);
+        hidden_keys[i] = ~(uintptr_t)key;
+    }
+}
+
+static void verify_dead_keys(void *sound)
+{
+    struct object key;
+    object_each_stopped(set_mark, NULL);
+    for (size_t i = 0; i < KEYS; i++)
+        if (object_find(~hidden_keys[i], &key))
+            clear_mark(&key, NULL);
+    *(bool *)sound = verify_marks_stopped();
+    object_each_stopped(clear_mark, NULL);
+}
+
+static void dead_keys_that_stay_are_named(void **state)
+{
+    static struct capture c;
+    bool sound = true;
+    (void)state;
+    make_ephemerons();
+    capture_begin(&c);
+    with_world_stopped(verify_dead_keys, &sound);
+    const char *text = capture_end(&c);
+    for (size_t i = 0; i < KEYS; i++)
+        ephemerons[i] = NULL;
+    assert_false(sound);
+    assert_in_range(verify_counts.dangling, KEYS * 9 / 10, KEYS);
+    assert_non_null(strstr(text, ", which is dead\n"));
 }
 
 static void what_floats_is_counted(void **state)
@@ -287,6 +328,8 @@ static int verify_without_memory(void *unused)
 static void refused_memory_is_no_error(void **state)
 {
     (void)state;
+    if (RUNNING_ON_VALGRIND)
+        skip(); /* it needs memory itself */
     struct child_end end = child_run(verify_without_memory, NULL);
     assert_int_equal(end.status, 0);
     assert_string_equal(end.said, "greyspan: verify: no memory\ngreyspan: grey_why_live: no memory\n");
@@ -302,6 +345,7 @@ int main(void)
         cmocka_unit_test(marks_of_all_are_sound),
         cmocka_unit_test(a_missing_mark_is_named),
         cmocka_unit_test(a_missing_root_mark_names_the_variable),
+        cmocka_unit_test(dead_keys_that_stay_are_named),
         cmocka_unit_test(what_floats_is_counted),
         cmocka_unit_test(refused_memory_is_no_error),
     };

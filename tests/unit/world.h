@@ -102,7 +102,8 @@ static inline void visitor_wait(const struct atomic32 *word)
 static inline void visitor_start(struct visitor *v, void (*place)(struct visitor *v))
 {
     static uintptr_t count;
-    *v = (struct visitor){ .place = place, .complement = ~(UINT64_C(0x5eed000000000000) + ++count * 0x10001) };
+    *v =
+        (struct visitor){ .place = place, .complement = ~(UINT64_C(0x5eed000000000000) + ++count * 0x10001) };
     if (pthread_create(&v->thread, NULL, visitor_main, v) != 0)
         abort();
     visitor_wait(&v->there);
