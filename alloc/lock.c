@@ -38,10 +38,28 @@ void lock_fork_end(void)
     os_futex_wake(&fork_thread, INT_MAX);
 }
 
+__thread struct lock_thread lock_self;
+
+static struct atomicw on_free; /* [atomic] void (*)(void), set once */
+
+void lock_on_free(void (*fn)(void))
+{
+    /* release: pairs with the acquire below. */
+    aw_store_release(&on_free, (uintptr_t)fn);
+}
+
+void lock_leave_slow(void)
+{
+    void (*fn)(void) = (void (*)(void))aw_load_acquire(&on_free);
+    a32_store_relaxed(&lock_self.deferred, 0); /* relaxed: see lock_enter() */
+    fn();
+}
+
 void lock_fork_take(struct lock *l)
 {
     lock_take(l);
     lock_note_dropped(l); /* as far as ranks go: the handlers take others */
+    lock_leave();         /* nobody stops threads amid a fork */
     /* release, both: who sees the state sees which thread and process fork. We hold the lock; a
        waiter may come in between, and stays one. */
     if (!a32_cas_release(&l->state, TAKEN, FOR_FORK))

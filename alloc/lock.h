@@ -36,6 +36,34 @@ struct lock {
 GREY_HIDDEN void lock_take_slow(struct lock *l);
 GREY_HIDDEN void lock_drop_slow(struct lock *l);
 
+/* The collector stops a thread wherever a signal finds it, but not with a lock: others may need that lock
+   on their way to where they can be stopped. depth counts the locks that the thread holds or waits for; a
+   signal that finds it above 0 sets deferred, and the last lock_drop() calls what lock_on_free() was given. */
+struct lock_thread {
+    struct atomic32 depth;    /* [owner] read by the handler */
+    struct atomic32 deferred; /* [owner] set by the handler */
+};
+extern GREY_HIDDEN __thread struct lock_thread lock_self __attribute__((tls_model("initial-exec")));
+GREY_HIDDEN void lock_on_free(void (*fn)(void));
+GREY_HIDDEN void lock_leave_slow(void);
+
+/* relaxed, in both: between a thread and its own signal handler the compiler's order is all there is. */
+static inline void lock_enter(void)
+{
+    a32_store_relaxed(&lock_self.depth, a32_load_relaxed(&lock_self.depth) + 1);
+    __asm__ __volatile__("" : : : "memory");
+}
+
+static inline void lock_leave(void)
+{
+    __asm__ __volatile__("" : : : "memory");
+    uint32_t left = a32_load_relaxed(&lock_self.depth) - 1;
+    a32_store_relaxed(&lock_self.depth, left);
+    __asm__ __volatile__("" : : : "memory");
+    if (unlikely(left == 0 && a32_load_relaxed(&lock_self.deferred) != 0))
+        lock_leave_slow();
+}
+
 #ifdef GREY_CHECK
 GREY_HIDDEN void lock_note_taken(struct lock *l);
 GREY_HIDDEN void lock_note_dropped(struct lock *l);
@@ -49,6 +77,7 @@ GREY_HIDDEN bool lock_is_held(const struct lock *l);
 /* acquire: pairs with the release in lock_drop(). */
 static inline void lock_take(struct lock *l)
 {
+    lock_enter();
     if (unlikely(!a32_cas_acquire(&l->state, 0, 1)))
         lock_take_slow(l);
     lock_note_taken(l);
@@ -56,8 +85,11 @@ static inline void lock_take(struct lock *l)
 
 static inline bool lock_try(struct lock *l)
 {
-    if (!a32_cas_acquire(&l->state, 0, 1))
+    lock_enter();
+    if (!a32_cas_acquire(&l->state, 0, 1)) {
+        lock_leave();
         return false;
+    }
     lock_note_taken(l);
     return true; /* also false for who passes in a fork: such a caller has another way */
 }
@@ -67,6 +99,7 @@ static inline void lock_drop(struct lock *l)
     lock_note_dropped(l);
     if (unlikely(!a32_cas_release(&l->state, 1, 0)))
         lock_drop_slow(l);
+    lock_leave();
 }
 
 /* Over a fork every lock is taken, and other libraries' fork handlers, which run inside ours,

@@ -23,6 +23,7 @@
     row(H10_FINALIZER, "the queue of finalizers is no root")                                                 \
     row(H11_ARGUMENT, "a new thread's argument is not kept")                                                 \
     row(H11_RESULT, "an ended thread's result is not kept")                                                  \
+    row(H12_LOCK, "a thread that holds a lock of the allocator's is stopped at once")                         \
     row(H15_ZERO, "trace callbacks are called on zeroed objects")                                            \
     row(H16_PAST, "a pointer one past the end keeps nothing")                                                \
     row(H17_SWEEP, "cached spans are not swept before threads go on")                                        \

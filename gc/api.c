@@ -332,14 +332,54 @@ bool grey_shrink(void *object, size_t size)
     return ok;
 }
 
+/* How many bytes the typed object that starts at p holds; shrunk to `bytes` if it holds as many. 0: no typed
+   object starts there. */
+static size_t fit_typed(void *p, size_t bytes)
+{
+    struct object o;
+    size_t usable = 0;
+    struct mutator *m = mutator_enter("grey_realloc_array");
+    if (m == NULL)
+        return 0;
+    bool typed = object_find((uintptr_t)p, &o) && o.base == (uintptr_t)p
+                 && (public_kind(&o) == GREY_TYPED || o.span->kind == GREY_NOSCAN); /* of a type without pointers */
+    if (typed)
+        usable = usable_size(&o);
+    if (typed && bytes < usable)
+        shrink(&o, bytes);
+    mutator_leave(m);
+    return usable;
+}
+
+void *grey_realloc_array(const grey_type *type, void *p, size_t count)
+{
+    size_t bytes;
+    if (p == NULL)
+        return grey_alloc_array(type, count);
+    if (type == NULL || type->size % sizeof(void *) != 0)
+        return invalid();
+    if (__builtin_mul_overflow(type->size, count, &bytes) || bytes > PTRDIFF_MAX - sizeof(void *))
+        return no_memory();
+    size_t usable = fit_typed(p, bytes);
+    if (usable == 0)
+        return invalid();
+    if (bytes <= usable)
+        return p;
+    void *moved = grey_alloc_array(type, count);
+    if (moved != NULL)
+        grey_copy(moved, p, usable);
+    return moved;
+}
+
 /* A new object of the same kind with what the old one holds. The old one is left to the collector, for others
    may still refer to it; but for root blocks, which nobody would collect. */
 static void *move(void *p, const struct object *o, size_t size, const char *call)
 {
     struct request r = { .call = call, .kind = is_tiny(o) ? GREY_NOSCAN : o->span->kind, .size = size, .alignment = MIN_ALIGN };
     size_t usable = usable_size(o);
-    if (o->span->trace == TRACE_BITS || o->span->trace == TRACE_TYPE)
-        return invalid(); /* an array's type is not known, or its element count no multiple */
+    if (o->span->trace == TRACE_BITS)
+        return invalid(); /* the type is not known any more: grey_realloc_array() is told it */
+    r.type = type_of(o);
     void *moved = allocate(&r);
     if (moved != NULL && o->span->trace == TRACE_NONE)
         memcpy(moved, p, usable < size ? usable : size);

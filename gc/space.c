@@ -245,8 +245,9 @@ static void *alloc_typed_small(struct mutator *m, const struct grey_type *type, 
     if (p == NULL)
         return NULL;
     struct span *s = pagemap_find((uintptr_t)p);
-    size_t words = bytes / sizeof(void *), slot_words = span_slot_bytes(s) / sizeof(void *);
-    put_bits(typed_bits(s), ((uintptr_t)p - s->base) / sizeof(void *), array_bits(type, words), slot_words);
+    /* For the whole slot: an array may grow in it. */
+    size_t words = span_slot_bytes(s) / sizeof(void *);
+    put_bits(typed_bits(s), ((uintptr_t)p - s->base) / sizeof(void *), array_bits(type, words), words);
     return p;
 }
 

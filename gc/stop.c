@@ -3,8 +3,9 @@
      1  the coordinator takes the list's lock and visits each thread: a RUNNING one becomes ASKED, is
         counted in stop.waiting, and gets the signal, or a note if it is cooperative; a BLOCKED one
         becomes HELD;
-     2  an ASKED thread stops in the handler, or, when the signal finds it busy, in mutator_leave(), or at
-        a safepoint, or by entering a blocking region: STOPPED or HELD, and counted off;
+     2  an ASKED thread stops in the handler, or, when the signal finds it busy or with a lock of the
+        allocator's, in mutator_leave() or the last lock_drop(), or at a safepoint, or by entering a
+        blocking region: STOPPED or HELD, and counted off;
      3  whoever counts off the last one wakes the coordinator if it sleeps;
      4  at the resume the coordinator moves STOPPED to RUNNING and HELD to BLOCKED, and then advances
         stop.epoch, on which all of them sleep.
@@ -26,7 +27,7 @@
 uint32_t grey_stop_wanted;
 
 static struct {
-    struct atomic32 epoch; /* [atomic] odd while threads are stopped; who waits for the resume sleeps on it */
+    struct atomic32 epoch;    /* [atomic] odd while threads are stopped; waiting for the resume is on it */
     struct atomic32 waiting;  /* [atomic] threads asked that have not stopped */
     struct atomic32 sleeping; /* [atomic] the coordinator sleeps on waiting */
     struct atomicw self;      /* [atomic] the coordinator, while threads are stopped */
@@ -86,8 +87,12 @@ static void on_stop(const struct machine_frame *f)
     struct mutator *m = mutator_self();
     if (m == NULL || state_of(m) != STATE_ASKED)
         return;
-    /* relaxed: this thread's own words. */
-    if ((a32_load_relaxed(&m->busy) != 0 && !without(H1_BUSY)) || a32_load_relaxed(&m->cooperative) != 0) {
+    /* relaxed, all: this thread's own words. */
+    bool locked = a32_load_relaxed(&lock_self.depth) != 0 && !without(H12_LOCK);
+    if (locked)
+        a32_store_relaxed(&lock_self.deferred, 1);
+    if (locked || (a32_load_relaxed(&m->busy) != 0 && !without(H1_BUSY))
+        || a32_load_relaxed(&m->cooperative) != 0) {
         a32_store_relaxed(&m->deferred, 1);
         return;
     }
@@ -135,6 +140,14 @@ GREY_NOINLINE void stop_poll(struct mutator *m)
         stop_here(m, machine_caller_sp());
         lower_busy(m);
     } while (a32_load_relaxed(&m->deferred) != 0); /* relaxed: a signal that came in between noted it here */
+}
+
+/* The manual allocator has let its last lock go; what is busy stops later. */
+static void on_free_of_locks(void)
+{
+    struct mutator *m = mutator_self();
+    if (m != NULL && a32_load_relaxed(&m->busy) == 0 && state_of(m) == STATE_ASKED)
+        stop_poll(m);
 }
 
 GREY_NOINLINE void mutator_leave_slow(struct mutator *m)
@@ -366,6 +379,7 @@ void stop_init(void)
         report_line("GREY_STOP_SIGNAL=%d: %s; using %d", signal, problem, MACHINE_STOP_SIGNAL);
         options.stop_signal = MACHINE_STOP_SIGNAL;
     }
+    lock_on_free(on_free_of_locks);
     stop.by_signal = machine_signal_install((int)options.stop_signal, on_stop);
     if (!stop.by_signal)
         report_line("no handler for signal %zu: threads stop at safepoints only",

@@ -276,6 +276,13 @@ GREY_API void *grey_alloc_aligned(grey_kind kind, size_t alignment, size_t size)
 GREY_API void *grey_alloc_typed(const grey_type *type);
 GREY_API void *grey_alloc_array(const grey_type *type, size_t count);
 
+/* Returns an array of count elements of the type with what p, an array of the same type (or NULL), holds up
+ * to the smaller count; further elements are zero. It may be p itself. NULL with errno as grey_alloc_array,
+ * EINVAL when p is no typed object; p is as it was then.
+ * Owner: the collector; p, if it is not the result, is left to the collector, too. Threads: any; nobody
+ * writes to p meanwhile. Safepoint: yes. Cost: that of grey_alloc_array and of grey_copy. */
+GREY_API void *grey_realloc_array(const grey_type *type, void *p, size_t count);
+
 /* Returns a zeroed block whose every aligned word is scanned as a root: for native structs that hold
  * references. They are loose, stored without grey_write. NULL with errno ENOMEM.
  * Owner: the caller, until grey_free; never collected. Threads: any. Safepoint: collects.

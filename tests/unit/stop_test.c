@@ -126,6 +126,37 @@ static void a_busy_thread_is_stopped_when_it_leaves_the_library(void **state)
     assert_int_equal((uintptr_t)v.more, 1); /* mutator_leave() did not return before the resume */
 }
 
+static struct lock some_lock = LOCK_INIT(RANK_MHEAP), other_lock = LOCK_INIT(RANK_META);
+
+/* As inside malloc(): not busy, but with locks that others may need before they can be stopped. */
+static void hold_locks(struct visitor *v)
+{
+    lock_take(&some_lock);
+    lock_take(&other_lock);
+    visitor_is_there(v);
+    while (a32_load_relaxed(&lock_self.deferred) == 0 && a32_load_acquire(&inside) == 0)
+        cpu_relax();
+    pass_ms(5);
+    lock_drop(&other_lock);
+    pass_ms(5);
+    ran_while_busy = a32_load_acquire(&inside) != 0;
+    lock_drop(&some_lock);
+    v->more = (void *)(uintptr_t)a32_load_acquire(&inside);
+}
+
+static void a_thread_with_a_lock_is_stopped_when_it_lets_the_last_one_go(void **state)
+{
+    (void)state;
+    signals_only();
+    struct visitor v;
+    a32_store_relaxed(&inside, 0);
+    visitor_start(&v, hold_locks);
+    world_stopped(note_inside, NULL);
+    visitor_end(&v);
+    assert_false(ran_while_busy);
+    assert_int_equal((uintptr_t)v.more, 1); /* lock_drop() did not return before the resume */
+}
+
 /* ---- blocking regions ---- */
 
 static void block(struct visitor *v)
@@ -534,6 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stopped_thread_does_not_run_and_goes_on_after_it),
         cmocka_unit_test(a_busy_thread_is_stopped_when_it_leaves_the_library),
+        cmocka_unit_test(a_thread_with_a_lock_is_stopped_when_it_lets_the_last_one_go),
         cmocka_unit_test(a_blocked_thread_is_not_waited_for_and_leaves_after_the_stop),
         cmocka_unit_test(blocking_regions_nest),
         cmocka_unit_test(regions_that_are_misused_end_with_a_sentence),
