@@ -31,7 +31,7 @@ enum unit { PLAIN, BYTES };
     row(hugepages, PLAIN, 0, 0, 1, NULL, "ask the system for huge pages: fewer faults, more memory")         \
     row(percent, PLAIN, 100, 0, 1000000, NULL,                                                               \
         "growth of what lived before the next collection; 0: never by growth")                               \
-    row(min_heap, BYTES, MIB(4), 0, BYTES_MAX, NULL, "bytes below which no collection begins by itself")     \
+    row(min_heap, BYTES, MIB(12), 0, BYTES_MAX, NULL, "bytes the heap may grow by before a collection, at percent 100") \
     row(memory_limit, BYTES, 0, 0, BYTES_MAX, NULL, "bytes the collector tries to stay within; 0: none")     \
     row(cgroup_limit, PLAIN, 0, 0, 1, NULL, "take 90 % of the container's memory as memory_limit")           \
     row(hard_limit, BYTES, 0, 0, BYTES_MAX, NULL, "bytes at which managed allocation fails; 0: none")        \

@@ -160,6 +160,9 @@ void *grey_alloc_typed(const grey_type *type)
 {
     if (type == NULL)
         return invalid();
+    void *p = space_try_typed(type);
+    if (likely(p != NULL))
+        return p;
     return allocate(&(struct request){ .call = "grey_alloc_typed", .type = type, .size = type->size });
 }
 

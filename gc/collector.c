@@ -288,23 +288,23 @@ static bool period_is_over(void)
     return period != 0 && gcstats_now() - aw_load_relaxed(&gc.last_ns) >= period * UINT64_C(1000000000);
 }
 
-/* A thread's account was settled with the last allocation: once in a while, that is. */
-static bool is_time_to_look(const struct mutator *m)
-{
-    return m->cache.fresh_bytes == 0;
-}
-
-bool collector_is_due(const struct mutator *m)
+bool collector_is_due(struct mutator *m)
 {
     if (unlikely(option_now(&options.stress) != 0))
         return true;
-    return has_grown() || (unlikely(is_time_to_look(m)) && period_is_over());
+    if (has_grown())
+        return true;
+    if (likely(!m->cache.look))
+        return false;
+    m->cache.look = false;
+    return period_is_over();
 }
 
 void collector_assist_sweep(struct mutator *m)
 {
-    if (likely(!is_time_to_look(m)) || space_is_swept())
+    if (likely(!m->cache.assist) || space_is_swept())
         return;
+    m->cache.assist = false;
     uint64_t size = heap_size(), trigger = aw_load_relaxed(&gc.trigger);
     space_sweep_some(pacer_sweep_pages(space_unswept_pages(), trigger > size ? trigger - size : 0, SPACE_ACCOUNT_BYTES));
 }

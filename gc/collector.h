@@ -16,7 +16,7 @@ GREY_HIDDEN bool collector_cycle(struct mutator *m, enum cycle_reason reason);
 GREY_HIDDEN void collector_finish_sweep(struct mutator *m);
 
 /* On allocation's slow path, not busy: a cycle if one is due. bytes: just taken. */
-GREY_HIDDEN bool collector_is_due(const struct mutator *m);
+GREY_HIDDEN bool collector_is_due(struct mutator *m);
 GREY_HIDDEN void collector_poll(struct mutator *m);
 /* On allocation's slow path, busy: sweeps its part, so that all is swept before the next cycle is due. */
 GREY_HIDDEN void collector_assist_sweep(struct mutator *m);

@@ -111,5 +111,9 @@ const grey_type *kind_type_create(const struct grey_type_info *info)
         type->pointers[i] = info->pointers[i] & low_mask(words - i * 64);
         type->any |= type->pointers[i] != 0;
     }
+    if (type->any && type->size <= TYPED_BITS_MAX) {
+        type->class = sizeclass_of(type->size);
+        type->slot_bits = type_bits(type, size_classes[type->class].size / sizeof(void *));
+    }
     return type;
 }

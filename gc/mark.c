@@ -31,7 +31,7 @@
 /* A marker looks this often, in objects, whether others are idle. */
 #define SHARE_EVERY 64
 /* A smaller heap is marked faster than others can be woken. */
-#define PARALLEL_BYTES MIB(2)
+#define PARALLEL_BYTES MIB(16)
 #define ALONE_WORDS    4096
 #define IDLE_SPINS     2000
 
@@ -179,15 +179,13 @@ NO_SANITIZE static void scan_words(struct marker *m, const uintptr_t *from, cons
 
 static void scan_bits(struct marker *m, uintptr_t base, size_t bytes)
 {
-    struct span *s = pagemap_find(base);
-    const uint64_t *map = typed_bits(s);
-    size_t first = (base - s->base) / sizeof(void *), n = bytes / sizeof(void *), bit = first % 64;
-    uint64_t bits = map[first / 64] >> bit;
+    struct typed_place at = typed_place(base);
+    size_t n = bytes / sizeof(void *), bit = at.first % 64;
+    uint64_t bits = at.map[at.first / 64] >> bit;
     if (bit + n > 64)
-        bits |= map[first / 64 + 1] << (64 - bit);
-    for (bits &= low_mask(n); bits != 0; bits &= bits - 1) {
+        bits |= at.map[at.first / 64 + 1] << (64 - bit);
+    for (bits &= low_mask(n); bits != 0; bits &= bits - 1)
         push_if_near(m, ((const uintptr_t *)base)[lowest_bit(bits)]);
-    }
 }
 
 /* Words [from, to) of a typed object whose first word is base. */

@@ -16,7 +16,7 @@
 #define EXIT_ROUNDS 2
 
 /* Bins that are empty, for every kind: what is inlined goes on to its slow path. */
-struct grey_local mutator_nobody = { .bins = { [0 ... GREY_KINDS - 1] = &space_no_bins } };
+struct grey_local mutator_nobody = { .bins = { [0 ... GREY_KINDS - 1] = &space_no_bins }, .typed = &space_no_bins };
 
 __thread struct grey_local *grey_local = &mutator_nobody;
 
@@ -100,6 +100,7 @@ struct mutator *mutator_new(void)
         return NULL;
     for (size_t k = 0; k < GREY_KINDS; k++)
         m->local.bins[k] = &space_no_bins;
+    m->local.typed = &space_no_bins;
     return m;
 }
 

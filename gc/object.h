@@ -26,6 +26,8 @@ struct grey_type {
     size_t words;       /* of an element */
     uint64_t *pointers; /* a bit a word */
     bool any;           /* are there pointers at all? */
+    unsigned class;     /* of one element of at most TYPED_BITS_MAX bytes; 0 of others */
+    uint64_t slot_bits; /* the bits of such a slot: the element's, again and again */
 };
 
 struct object {
@@ -95,10 +97,38 @@ GREY_INLINE unsigned span_bit_words(const struct span *s)
     return (s->slots + 63u) / 64;
 }
 
-/* A small typed object's pointer bits: one a word, at the span's end. */
+/* Small typed objects' pointer bits: one a word, at the span's end. */
+GREY_INLINE uint64_t *typed_bits_at(uintptr_t span_base, size_t pages)
+{
+    return (uint64_t *)(span_base + pages * (PAGE_BYTES - PAGE_BYTES / 64));
+}
+
 GREY_INLINE uint64_t *typed_bits(const struct span *s)
 {
-    return (uint64_t *)(s->base + s->pages * (PAGE_BYTES - PAGE_BYTES / 64));
+    return typed_bits_at(s->base, s->pages);
+}
+
+/* Where the bits of a small typed object lie: the span is found by the page's entry alone. */
+struct typed_place {
+    uint64_t *map;
+    size_t first; /* bit of the object's first word */
+};
+GREY_INLINE struct typed_place typed_place(uintptr_t base)
+{
+    uint32_t entry = arena_entry(pagemap_arena(base), base), offset = entry_offset(entry, base);
+    return (struct typed_place){
+        .map = typed_bits_at(base - offset, size_classes[code_class(entry_code(entry))].pages),
+        .first = offset / sizeof(void *),
+    };
+}
+
+/* The pointer bits of n words, at most 64, of an array of the type. */
+GREY_INLINE uint64_t type_bits(const struct grey_type *type, size_t n)
+{
+    uint64_t bits = 0;
+    for (size_t i = 0; i < n; i += type->words)
+        bits |= (type->pointers[0] & low_mask(type->words)) << i;
+    return bits & low_mask(n);
 }
 
 #endif

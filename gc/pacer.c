@@ -48,7 +48,7 @@ static uint64_t goal_by_growth(const struct pacer_input *in)
         return UINT64_MAX;
     uint64_t basis = add(add(in->live_bytes, in->root_bytes), in->external_bytes);
     uint64_t goal = add(in->live_bytes, share(basis, in->percent));
-    return more(more(goal, share(in->min_heap, in->percent)), add(in->live_bytes, STRETCH));
+    return more(goal, add(in->live_bytes, more(share(in->min_heap, in->percent), STRETCH)));
 }
 
 static uint64_t goal_by_limit(const struct pacer_input *in)

@@ -2,8 +2,8 @@
 
    The rules are those of Go's pacer, without what concurrent marking needs:
 
-       by growth   live + (live + roots + external) * percent / 100, but at least the minimum heap
-                   * percent / 100, and at least a stretch beyond what lives
+       by growth   live + (live + roots + external) * percent / 100, but at least
+                   live + the least growth * percent / 100
        by limit    limit - overhead - external, less some headroom, but at least a little beyond what
                    lives
 
@@ -16,7 +16,8 @@
 
 struct pacer_input {
     uint64_t percent;    /* growth before the next cycle; UINT64_MAX: never */
-    uint64_t min_heap;   /* bytes, scaled by percent / 100 as Go does */
+    uint64_t min_heap;   /* least growth, bytes, scaled by percent / 100: marking a small heap often costs more
+                            than the memory is worth (docs/decisions/0007) */
     uint64_t limit;      /* soft, of all memory of the collector; 0 none */
     uint64_t live_bytes; /* marked in the last cycle */
     uint64_t root_bytes; /* scanned in the last cycle */

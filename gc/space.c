@@ -40,6 +40,7 @@ void space_account(struct mutator *m)
     aw_add_relaxed(&account.allocated_bytes, m->cache.fresh_bytes);
     aw_add_relaxed(&account.allocated_objects, m->cache.fresh_objects);
     m->cache.fresh_bytes = m->cache.fresh_objects = 0;
+    m->cache.look = m->cache.assist = true;
 }
 
 /* Of slots that were taken, but not used. */
@@ -139,6 +140,8 @@ static struct kind_cache *kind_cache_of(struct mutator *m, grey_kind kind)
     /* The inline path allocates of these only. */
     if (kind == GREY_NOSCAN || kind == GREY_CONSERVATIVE || kind >= GREY_KIND_FIRST_CUSTOM)
         m->local.bins[kind] = &kc->bins;
+    if (kind == GREY_TYPED)
+        m->local.typed = &kc->bins;
     return kc;
 }
 
@@ -220,23 +223,14 @@ void *space_alloc(struct mutator *m, grey_kind kind, size_t size, size_t alignme
 
 /* ---- typed objects ---- */
 
-/* Writes n bits from bit `at` on; the words are the owner's to write (who caches the span). */
-static void put_bits(uint64_t *map, size_t at, uint64_t bits, size_t n)
+/* Writes n bits; the words are the owner's to write (who caches the span). */
+GREY_INLINE void put_bits(struct typed_place at, uint64_t bits, size_t n)
 {
-    size_t bit = at % 64;
-    uint64_t *word = &map[at / 64];
+    size_t bit = at.first % 64;
+    uint64_t *word = &at.map[at.first / 64];
     *word = (*word & ~(low_mask(n) << bit)) | bits << bit;
     if (bit + n > 64)
         word[1] = (word[1] & ~low_mask(bit + n - 64)) | bits >> (64 - bit);
-}
-
-/* The pointer bits of n words of an array of the type. */
-static uint64_t array_bits(const struct grey_type *type, size_t n)
-{
-    uint64_t bits = 0;
-    for (size_t i = 0; i < n; i += type->words)
-        bits |= (type->pointers[0] & low_mask(type->words)) << i;
-    return bits & low_mask(n);
 }
 
 static void *alloc_typed_small(struct mutator *m, const struct grey_type *type, size_t bytes)
@@ -244,11 +238,23 @@ static void *alloc_typed_small(struct mutator *m, const struct grey_type *type, 
     void *p = space_alloc(m, GREY_TYPED, bytes, MIN_ALIGN);
     if (p == NULL)
         return NULL;
-    struct span *s = pagemap_find((uintptr_t)p);
     /* For the whole slot: an array may grow in it. */
-    size_t words = span_slot_bytes(s) / sizeof(void *);
-    put_bits(typed_bits(s), ((uintptr_t)p - s->base) / sizeof(void *), array_bits(type, words), words);
+    size_t words = size_classes[sizeclass_of(bytes)].size / sizeof(void *);
+    put_bits(typed_place((uintptr_t)p), type_bits(type, words), words);
     return p;
+}
+
+/* As the inline path, of which this is the half behind the call: a thread stopped before it has written the
+   bits has an object that is all zero, in a register. */
+void *space_try_typed(const struct grey_type *type)
+{
+    struct grey_bin *b = &grey_local->typed->bin[type->class];
+    size_t bytes = grey_class_size[type->class];
+    if (unlikely(b->cursor - b->floor < bytes || type->class == 0))
+        return NULL;
+    uintptr_t p = b->cursor -= bytes;
+    put_bits(typed_place(p), type->slot_bits, bytes / sizeof(void *));
+    return (void *)p;
 }
 
 void *space_alloc_typed(struct mutator *m, const struct grey_type *type, size_t bytes)
@@ -364,6 +370,7 @@ void space_cache_flush(struct mutator *m)
 void space_cache_end(struct mutator *m)
 {
     space_cache_flush(m);
+    m->local.typed = &space_no_bins;
     for (unsigned k = 0; k < GREY_KINDS; k++) {
         m->local.bins[k] = &space_no_bins;
         if (m->cache.kind[k] != NULL)

@@ -37,6 +37,7 @@ struct cache {
     struct kind_cache *kind[GREY_KINDS]; /* [owner] NULL until the thread uses the kind */
     uintptr_t tiny;                      /* [owner] the free cell of the slot in use for tiny objects, or 0 */
     uint64_t fresh_bytes, fresh_objects; /* [owner] taken for allocation, not yet accounted */
+    bool look, assist; /* [owner] accounted since the thread last looked at the clock, helped to sweep */
 };
 
 struct space_sums { /* since the start, but for spans: now */
@@ -61,6 +62,8 @@ GREY_HIDDEN void (*space_kind_callback(grey_kind kind))(void *object, struct gre
 GREY_HIDDEN void *space_alloc(struct mutator *m, grey_kind kind, size_t size, size_t alignment);
 
 /* A zeroed object of a type: of the kind GREY_TYPED or KIND_TYPED_LARGE. */
+/* One object of a type from what the thread has cached, or NULL. */
+GREY_HIDDEN void *space_try_typed(const struct grey_type *type);
 GREY_HIDDEN void *space_alloc_typed(struct mutator *m, const struct grey_type *type, size_t bytes);
 
 /* Frees an object early. False when it is free already. Busy. */

@@ -14,6 +14,65 @@ struct verify {
     size_t lines;
 };
 
+/* ---- the roots as they were before the mark ---- */
+
+struct root_word {
+    uintptr_t slot, value;
+};
+
+/* [stopped] */
+static struct {
+    struct pile words;
+    bool made;
+} before = { .words = { .size = sizeof(struct root_word) } };
+
+static bool note_root(struct walk *w, const struct walk_edge *e, const struct object *to)
+{
+    (void)to;
+    struct root_word *word = e->exact ? NULL : pile_add(&before.words);
+    if (word != NULL)
+        *word = (struct root_word){ e->slot, e->value };
+    else if (!e->exact)
+        w->failed = w->stop = true;
+    return false;
+}
+
+static void forget_roots(void)
+{
+    pile_release(&before.words);
+    before.made = false;
+}
+
+void verify_begin_stopped(void)
+{
+    struct walk w = { .found = note_root };
+    forget_roots();
+    walk_roots_stopped(&w);
+    before.made = !w.failed;
+}
+
+struct search {
+    struct root_word word;
+    bool found;
+};
+
+static void compare_word(void *record, void *search)
+{
+    struct search *s = search;
+    const struct root_word *w = record;
+    s->found |= w->slot == s->word.slot && w->value == s->word.value;
+}
+
+/* Asked of the few roots that name an object without a mark. */
+static bool was_there_before(const struct walk_edge *e)
+{
+    struct search s = { .word = { e->slot, e->value } };
+    if (e->exact || !before.made)
+        return true;
+    pile_each(&before.words, compare_word, &s);
+    return s.found;
+}
+
 /* ---- sentences ---- */
 
 enum { WHERE_MAX = 256 };
@@ -43,6 +102,12 @@ static bool may_say(struct verify *v)
 }
 
 /* ---- the second mark ---- */
+
+static bool found(struct walk *w, const struct walk_edge *e, const struct object *to)
+{
+    const struct verify *v = (const struct verify *)w;
+    return !v->marks || e->from != NULL || object_is_marked(to) || was_there_before(e);
+}
 
 static void reached(struct walk *w, const struct walk_edge *e, const struct object *to)
 {
@@ -87,7 +152,8 @@ static void count_floating(const struct object *o, void *verify)
 
 static bool verify_stopped(bool marks)
 {
-    struct verify v = { .walk = { .reached = reached, .dangling = dangling, .dead_key = dead_key },
+    struct verify v = { .walk = { .found = found, .reached = reached, .dangling = dangling,
+                                  .dead_key = dead_key },
                         .marks = marks };
     bool walked = walk_open(&v.walk) && walk_all_stopped(&v.walk);
     if (!walked)
@@ -96,6 +162,7 @@ static bool verify_stopped(bool marks)
     if (walked && marks)
         object_each_stopped(count_floating, &v);
     walk_close(&v.walk);
+    forget_roots();
     if (v.lines != 0)
         report_line("verify: of %zu objects that can be reached %zu are not marked; %zu references dangle",
                     v.counts.reached, v.counts.missed, v.counts.dangling);

@@ -7,6 +7,10 @@
 
 #include <stdarg.h>
 
+/* Threads stopped, before roots are marked: remembers which root words name objects. Words of threads in
+   blocking regions and of threads that are not attached may change while others are stopped: what such a
+   word names is not missed afterwards unless it was there before. Without this call every word counts. */
+GREY_HIDDEN void verify_begin_stopped(void);
 /* Threads stopped, marking and settling done, bits not flipped: is everything that can be reached marked?
    Says what is not on stderr. Takes no lock; memory from the system alone: true when there is none. */
 GREY_HIDDEN bool verify_marks_stopped(void);

@@ -20,7 +20,7 @@
  *     int main(void)
  *     {
  *         struct node *kept = tree(15); // found on the stack
- *         for (int i = 0; i < 100; i++)
+ *         for (int i = 0; i < 1000; i++)
  *             tree(12);
  *         struct grey_gc_stats s;
  *         grey_gc_stats(&s, sizeof s);
@@ -90,7 +90,7 @@ GREY_API void *grey_calloc(size_t count, size_t size)
 /* Returns a block of at least size bytes with the contents of p up to the smaller of both sizes; it
  * may be p itself. p NULL: as grey_malloc(size). size 0 and p not NULL: frees p and returns NULL.
  * On failure NULL with errno ENOMEM, and p is as it was. A managed object becomes one of the same kind,
- * what is new of it zero; a typed one does not grow (EINVAL).
+ * what is new of it zero; a typed one does not grow (EINVAL): grey_realloc_array.
  *
  * Owner: the caller owns the result; p is gone unless the call failed. Of managed objects p stays what
  * it was, for others may refer to it.
@@ -280,7 +280,7 @@ GREY_API void *grey_alloc_array(const grey_type *type, size_t count);
  * to the smaller count; further elements are zero. It may be p itself. NULL with errno as grey_alloc_array,
  * EINVAL when p is no typed object; p is as it was then.
  * Owner: the collector; p, if it is not the result, is left to the collector, too. Threads: any; nobody
- * writes to p meanwhile. Safepoint: yes. Cost: that of grey_alloc_array and of grey_copy. */
+ * writes to p meanwhile. Safepoint: collects. Cost: that of grey_alloc_array and of grey_copy. */
 GREY_API void *grey_realloc_array(const grey_type *type, void *p, size_t count);
 
 /* Returns a zeroed block whose every aligned word is scanned as a root: for native structs that hold
@@ -472,8 +472,7 @@ GREY_API void grey_critical_leave(void);
 /* How deep the calling thread is in critical sections and blocking regions, and its fiber: save before
  * setjmp, restore first of all where longjmp arrives, and what it jumped out of is left. (POSIX has no
  * longjmp over cleanup handlers: out of grey_blocking_call none, if the thread may be cancelled later.)
- * Owner: *out is the caller's. Threads: the one that saved. Safepoint: save never, restore: yes.
- * Cost: a few nanoseconds. */
+ * Owner: *out is the caller's. Threads: the one that saved. Safepoint: restore: yes. Cost: nanoseconds. */
 struct grey_state {
     uint32_t critical, blocking;
     void *fiber;
@@ -507,9 +506,7 @@ GREY_API void grey_init_slow(void *slot, void *value);
 
 /* memmove, memcpy and memset(to, 0, bytes) for memory that holds references: word by word where to and
  * bytes are aligned to words, so that nobody sees half a reference. move takes ranges that overlap.
- * Never fail.
- * Owner: unchanged. Threads: attached ones. Safepoint: yes, in the midst of large ones.
- * Cost: about a nanosecond a word. */
+ * Owner: unchanged. Threads: attached ones. Safepoint: yes, amid large ones. Cost: about 1 ns a word. */
 GREY_API void grey_move(void *to, const void *from, size_t bytes);
 GREY_API void grey_copy(void *to, const void *from, size_t bytes);
 GREY_API void grey_clear(void *to, size_t bytes);
@@ -533,11 +530,9 @@ GREY_API void grey_clear(void *to, size_t bytes);
  *   - writes nothing, allocates nothing, takes no lock, calls nothing of libc or of this library but
  *     the three functions above, and does not longjmp. A thread that was stopped may hold any lock.
  *
- * GREY_SET_CHECK_TRACE calls it on zeroed objects, where every slot is in the object and holds NULL, and
- * at odd moments. */
+ * GREY_SET_CHECK_TRACE calls it on zeroed objects, whose slots all hold NULL, and at odd moments. */
 
-/* Passed to trace callbacks. edge is called with each reference and the slot that holds it (NULL when
- * the value was computed). */
+/* Passed to trace callbacks. edge: a reference, and the slot that holds it (NULL: it was computed). */
 struct grey_tracer {
     void (*edge)(struct grey_tracer *t, void *slot, void *value);
     void (*words)(struct grey_tracer *t, void *from, size_t count); /* a range of words, conservatively */
@@ -582,8 +577,7 @@ GREY_API size_t grey_finalizers_run(void);
 /* A reference that keeps nothing alive. create: for any address in an object; NULL with errno ENOMEM,
  * EINVAL for NULL. get returns that address, and from then on the caller's copy keeps the object alive;
  * NULL once it was found unreachable, before its finalizer runs.
- * Owner: the caller, until grey_weak_release. Threads: any. Safepoint: yes. Cost: get a few nanoseconds,
- * the others a lock. */
+ * Owner: the caller, until grey_weak_release. Threads: any. Safepoint: yes. Cost: a lock; get has none. */
 typedef struct grey_weak grey_weak;
 GREY_API grey_weak *grey_weak_create(void *object);
 GREY_API void *grey_weak_get(const grey_weak *w);
@@ -641,11 +635,10 @@ GREY_API void grey_pool_destroy(grey_pool *p);
 
 /* ---- control ------------------------------------------------------------------------------------------ */
 
-/* Each has an environment variable of the same name: GREY_PERCENT and so on. docs/options.md has the
- * defaults and ranges. */
+/* Each has an environment variable of the same name, GREY_PERCENT ...: docs/options.md has defaults. */
 enum grey_setting {
     GREY_SET_PERCENT,      /* growth of the heap, percent of what lived, before the next cycle; 0: never */
-    GREY_SET_MIN_HEAP,     /* bytes below which no cycle begins by itself */
+    GREY_SET_MIN_HEAP,     /* bytes that the heap may grow by before a cycle begins, at percent 100 */
     GREY_SET_MEMORY_LIMIT, /* bytes, soft: collect more often; 0 none */
     GREY_SET_CGROUP_LIMIT, /* 1: 90 % of the container's memory as the soft limit, read again now and then */
     GREY_SET_HARD_LIMIT,   /* bytes: allocation fails; 0 none */
@@ -694,8 +687,7 @@ GREY_API void grey_external(ptrdiff_t bytes);
 /* Sets what is called, with no lock held, on a thread whose managed allocation is about to fail although
  * a collection has run; true tries again. It may free, allocate, collect, or longjmp away. NULL: none.
  * Returns false with errno ENOMEM when there is no memory to note it.
- * Owner: data stays the caller's, and is no root. Threads: any, attached or not. Safepoint: yes.
- * Cost: a store. */
+ * Owner: data stays the caller's, no root. Threads: any, attached or not. Safepoint: yes. Cost: a store. */
 typedef bool grey_no_memory_fn(size_t size, void *data);
 GREY_API bool grey_no_memory_set(grey_no_memory_fn *fn, void *data);
 
@@ -774,8 +766,7 @@ enum grey_event {
  * its begin and end, threads when stopped, bytes marked, nanoseconds of the stop at the resume, bytes
  * swept or released. Threads may be stopped: no call of this library, none of libc that may lock. NULL:
  * none. Returns false with errno ENOMEM when there is no memory to note it.
- * Owner: data stays the caller's. Threads: any, attached or not. Safepoint: yes. Cost: nothing while none
- * is set. */
+ * Owner: data stays the caller's. Threads: any, attached or not. Safepoint: yes. Cost: while set, fn's. */
 typedef void grey_listener_fn(enum grey_event event, uint64_t time_ns, uint64_t value, void *data);
 GREY_API bool grey_listener_set(grey_listener_fn *fn, void *data);
 

@@ -37,6 +37,7 @@ struct grey_bins {
 /* What a thread has of its own. Kinds that it has not used have bins that are empty. */
 struct grey_local {
     struct grey_bins *bins[GREY_KINDS];
+    struct grey_bins *typed; /* the library's own */
 };
 
 /* Never NULL: a thread that is not attached has one without bins of its own. */

@@ -40,7 +40,7 @@ static void the_headers_program_is_tested(void)
     free(header);
 }
 
-/* It allocates 13 MiB and more, of which half a MiB lives. */
+/* It allocates 130 MiB, of which one lives. */
 static void the_headers_program_collects(void)
 {
     int cycles = 0;

@@ -16,7 +16,7 @@ static struct node *tree(int depth)
 int main(void)
 {
     struct node *kept = tree(15); // found on the stack
-    for (int i = 0; i < 100; i++)
+    for (int i = 0; i < 1000; i++)
         tree(12);
     struct grey_gc_stats s;
     grey_gc_stats(&s, sizeof s);

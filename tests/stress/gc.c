@@ -9,6 +9,9 @@
    threads does, not how they interleave. `--threads N` sets the number of threads. */
 #include "gc_threads.h"
 
+/* The sanitizer of threads makes a collection fifty times as slow. */
+#define SLOW (!WITH_FIBERS)
+
 struct phase {
     unsigned threads;
     uint64_t stress, percent, min_heap, workers, verify, check_trace;
@@ -32,6 +35,8 @@ static struct {
 static struct phase phase_choose(uint64_t *random)
 {
     struct phase p = { .threads = (unsigned)PICK(random, 1, 2, 3, 4, 4, 8, 16, THREADS_MOST) };
+    if (SLOW && p.threads > 4)
+        p.threads = 4;
     if (the.threads != 0)
         p.threads = the.threads;
     p.stress = PICK(random, 0, 0, 1, 2, 5, 20, 100, 1000);
@@ -59,6 +64,8 @@ static void phase_set(const struct phase *p)
         stress_failed(0, "a setting was refused");
     world.most = p->most;
     world.life = p->stress != 0 && p->stress < 100 ? 100 * p->stress : 8000;
+    if (SLOW)
+        world.life = 200;
 }
 
 static struct grey_gc_stats statistics(void)

@@ -133,7 +133,7 @@ static void bytes_may_carry_a_unit(void **state)
     for (size_t i = 0; i < COUNT(bad); i++) {
         char string[100], said[200];
         snprintf(string, sizeof string, "GREY_MIN_HEAP=%s", bad[i]);
-        snprintf(said, sizeof said, "greyspan: %s: not a whole number from 0 to 128T; using 4M\n", string);
+        snprintf(said, sizeof said, "greyspan: %s: not a whole number from 0 to 128T; using 12M\n", string);
         assert_string_equal(read_one(string), said);
         assert_memory_equal(&options, &standard, sizeof options);
     }

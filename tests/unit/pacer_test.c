@@ -38,15 +38,15 @@ static void growth_counts_what_is_scanned_and_what_lies_outside(void **state)
     assert_int_equal(goal(in), MIB(640));
 }
 
-static void the_minimum_scales_with_percent(void **state)
+static void the_least_growth_scales_with_percent(void **state)
 {
     (void)state;
     struct pacer_input in = usual;
     assert_int_equal(goal(in), MIB(4));
     in.live_bytes = MIB(1);
-    assert_int_equal(goal(in), MIB(4));
-    in.live_bytes = MIB(2) + 100;
-    assert_int_equal(goal(in), MIB(4) + 200);
+    assert_int_equal(goal(in), MIB(5));
+    in.live_bytes = MIB(4) + 100;
+    assert_int_equal(goal(in), MIB(8) + 200);
     in.live_bytes = 0;
     in.percent = 50;
     assert_int_equal(goal(in), MIB(2));
@@ -342,7 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(growth_counts_what_is_scanned_and_what_lies_outside),
-        cmocka_unit_test(the_minimum_scales_with_percent),
+        cmocka_unit_test(the_least_growth_scales_with_percent),
         cmocka_unit_test(a_cycle_is_never_due_right_after_one),
         cmocka_unit_test(never_is_never),
         cmocka_unit_test(the_limit_lowers_the_goal_and_says_so),

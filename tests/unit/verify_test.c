@@ -258,6 +258,54 @@ static void a_missing_root_mark_names_the_variable(void **state)
     assert_non_null(strstr(text, " can be reached but is not marked: the word at 0x"));
 }
 
+static uintptr_t hidden_object;
+
+/* An object that nothing names; those after it on the stack are others. */
+static GREY_NOINLINE void make_hidden(void)
+{
+    hidden_object = ~(uintptr_t)grey_alloc(GREY_NOSCAN, 300);
+    for (int i = 0; i < 10; i++)
+        grey_keep(grey_alloc(GREY_NOSCAN, 700));
+}
+
+static void *changing; /* as if by a thread that is not attached, while others are stopped */
+
+struct change {
+    void *before, *after;
+    bool sound;
+};
+
+static void verify_change(void *change)
+{
+    struct change *c = change;
+    struct object o;
+    object_each_stopped(set_mark, NULL);
+    if (object_find(~hidden_object, &o))
+        clear_mark(&o, NULL);
+    changing = c->before == NULL ? NULL : (void *)~hidden_object;
+    verify_begin_stopped();
+    changing = c->after == NULL ? NULL : (void *)~hidden_object;
+    c->sound = verify_marks_stopped();
+    changing = NULL;
+    object_each_stopped(clear_mark, NULL);
+}
+
+static void a_root_that_appears_during_the_mark_is_no_miss(void **state)
+{
+    static struct capture c;
+    struct change appears = { NULL, &appears, false }, stays = { &stays, &stays, true };
+    (void)state;
+    make_hidden();
+    capture_begin(&c);
+    with_world_stopped(verify_change, &appears);
+    assert_string_equal(capture_end(&c), "");
+    assert_true(appears.sound);
+    capture_begin(&c);
+    with_world_stopped(verify_change, &stays);
+    assert_non_null(strstr(capture_end(&c), "can be reached but is not marked"));
+    assert_false(stays.sound);
+}
+
 enum { KEYS = 50 };
 static void *volatile ephemerons[KEYS];
 static uintptr_t hidden_keys[KEYS];
@@ -345,6 +393,7 @@ int main(void)
         cmocka_unit_test(marks_of_all_are_sound),
         cmocka_unit_test(a_missing_mark_is_named),
         cmocka_unit_test(a_missing_root_mark_names_the_variable),
+        cmocka_unit_test(a_root_that_appears_during_the_mark_is_no_miss),
         cmocka_unit_test(dead_keys_that_stay_are_named),
         cmocka_unit_test(what_floats_is_counted),
         cmocka_unit_test(refused_memory_is_no_error),
