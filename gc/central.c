@@ -546,7 +546,7 @@ static void adopt_span(struct span *s, void *unswept)
     struct mutator *m = mutator_self();
     struct kind_cache *kc = m == NULL ? NULL : m->cache.kind[s->kind];
     bool large = s->code == CODE_MANAGED_LARGE;
-    if (s->list == LIST_CACHED && (large || kc == NULL || kc->cached[code_class(s->code)].span != s)) {
+    if ((s->list == LIST_CACHED || s->list == LIST_NONE) && (large || kc == NULL || kc->cached[code_class(s->code)].span != s)) {
         if (!is_swept(s))
             sweep(s);
         for (unsigned i = 0; i < span_bit_words(s); i++)

@@ -180,6 +180,8 @@ static void sweep_cached(struct mutator *m, void *unused)
 static void mark(struct cycle_record *r)
 {
     struct root_sink *sink = mark_sink();
+    if (unlikely(option_now(&options.verify) != 0))
+        verify_begin_stopped();
     lifetime_begin_stopped();
     mark_begin_stopped();
     mutator_each_stopped(mark_cached, NULL);

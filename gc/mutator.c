@@ -98,6 +98,10 @@ struct mutator *mutator_new(void)
     struct mutator *m = fixalloc_take(&records);
     if (m == NULL)
         return NULL;
+    if (!stack_new(m)) {
+        fixalloc_give(&records, m);
+        return NULL;
+    }
     for (size_t k = 0; k < GREY_KINDS; k++)
         m->local.bins[k] = &space_no_bins;
     m->local.typed = &space_no_bins;
@@ -106,6 +110,7 @@ struct mutator *mutator_new(void)
 
 void mutator_delete(struct mutator *m)
 {
+    stack_delete(m);
     fixalloc_give(&records, m);
 }
 
@@ -177,7 +182,6 @@ void mutator_detach(struct mutator *m)
     grey_local = &mutator_nobody;
     attached = NULL;
     lock_drop(&mutators.lock);
-    stack_forget(m);
     mutator_delete(m);
 }
 

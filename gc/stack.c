@@ -251,17 +251,17 @@ void stack_fibers_stopped(struct root_sink *sink)
 
 /* ---- a thread's own ---- */
 
+bool stack_new(struct mutator *m)
+{
+    m->stacks = fixalloc_take(&stacks_records);
+    return m->stacks != NULL;
+}
+
 bool stack_learn(struct mutator *m)
 {
-    struct stacks *s = fixalloc_take(&stacks_records);
-    if (s == NULL) {
-        errno = ENOMEM;
+    struct stacks *s = m->stacks;
+    if (!machine_thread_self(&s->thread))
         return false;
-    }
-    if (!machine_thread_self(&s->thread)) {
-        fixalloc_give(&stacks_records, s);
-        return false;
-    }
     /* The record and static storage of other threads than the first lie at the end of their stacks, which
        are handed out up to there. */
     if (!machine_in(s->thread.stack, s->thread.pointer)) {
@@ -272,12 +272,11 @@ bool stack_learn(struct mutator *m)
     s->first.home = m;
     a32_store_relaxed(&s->first.state, FIBER_RUNNING); /* relaxed: nobody has seen it */
     s->current = &s->first;
-    m->stacks = s;
     m->tid = s->thread.tid;
     return true;
 }
 
-void stack_forget(struct mutator *m)
+void stack_delete(struct mutator *m)
 {
     struct stacks *s = m->stacks;
     struct value_stack *next;
@@ -286,7 +285,7 @@ void stack_forget(struct mutator *m)
         fixalloc_give(&value_records, v);
     }
     /* A thread that ends on a fiber's stack leaves nothing on it. */
-    if (s->current != &s->first) {
+    if (s->current != NULL && s->current != &s->first) {
         s->current->saved = (struct stack_capture){ .sp = s->current->stack.to };
         /* release: pairs with the acquire in fiber_switch(). */
         a32_store_release(&s->current->state, FIBER_PARKED);

@@ -48,9 +48,11 @@ struct stacks {
     struct value_stack *values;   /* [owner] */
 };
 
-/* The calling thread's; false with errno. */
+/* A mutator's record of its stacks: false without memory. Filled in for the calling thread, false with
+   errno. Given back. */
+GREY_HIDDEN bool stack_new(struct mutator *m);
 GREY_HIDDEN bool stack_learn(struct mutator *m);
-GREY_HIDDEN void stack_forget(struct mutator *m);
+GREY_HIDDEN void stack_delete(struct mutator *m);
 
 /* The calling thread stops, or goes on without touching managed memory: stores its registers, and the
    library's frames below caller_sp. */

@@ -345,7 +345,6 @@ void mutator_resume_world(struct mutator *self)
         mutator_critical_end(gone);
         lifetime_thread_exit(gone);
         space_cache_end(gone);
-        stack_forget(gone);
         mutator_delete(gone);
     }
 }

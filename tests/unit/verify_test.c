@@ -268,7 +268,7 @@ static GREY_NOINLINE void make_hidden(void)
         grey_keep(grey_alloc(GREY_NOSCAN, 700));
 }
 
-static void *changing; /* as if by a thread that is not attached, while others are stopped */
+static void *volatile changing; /* as if by a thread that is not attached, while others are stopped */
 
 struct change {
     void *before, *after;
