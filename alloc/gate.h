@@ -4,6 +4,7 @@
 
 #include "alloc/heap.h"
 #include "alloc/mcentral.h"
+#include "alloc/memcheck.h"
 #include "alloc/meta.h"
 #include "alloc/options.h"
 #include "alloc/os.h"

@@ -39,6 +39,10 @@ GREY_HIDDEN void machine_yield(void);
 /* The alternate signal stack, empty when there is none. */
 GREY_HIDDEN struct machine_range machine_alt_stack(void);
 
+/* Tells valgrind of a stack that threads will switch to; of the end of it. Nothing without valgrind. */
+GREY_HIDDEN unsigned machine_stack_announce(struct machine_range stack);
+GREY_HIDDEN void machine_stack_renounce(unsigned id);
+
 /* Calls fn with every register that a function must keep for its caller stored at sp or above, in
    memory that stays as it is until fn returns. */
 typedef void machine_spilled_fn(void *argument, uintptr_t sp);

@@ -14,7 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/ucontext.h>
+#include <sys/uio.h>
 #include <unistd.h>
+#include <valgrind/valgrind.h>
 
 /* ---- the processor ---- */
 
@@ -159,6 +161,16 @@ struct machine_range machine_alt_stack(void)
     stack_t now = { .ss_flags = SS_DISABLE };
     sigaltstack(NULL, &now);
     return alt_range(&now);
+}
+
+unsigned machine_stack_announce(struct machine_range stack)
+{
+    return VALGRIND_STACK_REGISTER(stack.from, stack.to);
+}
+
+void machine_stack_renounce(unsigned id)
+{
+    VALGRIND_STACK_DEREGISTER(id);
 }
 
 /* ---- the stop signal ---- */
@@ -359,12 +371,20 @@ void machine_fork_child(void)
 
 /* ---- memory ---- */
 
+/* A way of changing the signal mask that does not exist: the kernel reads the mask before it says so. No
+   sandbox minds. Valgrind has another opinion of such a call, and none of the one that it gets instead. */
 bool machine_is_readable(uintptr_t p)
 {
     int kept = errno;
-    /* A way of changing the mask that does not exist: the kernel reads the mask before it says so. */
-    long r = syscall(SYS_rt_sigprocmask, ~0, round_down(p, sizeof(uintptr_t)), NULL, sizeof(uint64_t));
-    bool readable = r == -1 && errno == EINVAL;
+    bool readable;
+    p = round_down(p, sizeof p);
+    if (RUNNING_ON_VALGRIND) {
+        uintptr_t word;
+        struct iovec to = { &word, sizeof word }, from = { (void *)p, sizeof word };
+        readable = syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0) == (long)sizeof word;
+    } else {
+        readable = syscall(SYS_rt_sigprocmask, ~0, p, NULL, sizeof(uint64_t)) == -1 && errno == EINVAL;
+    }
     errno = kept;
     return readable;
 }
@@ -489,7 +509,7 @@ static const char *key_slot(uintptr_t array, pthread_key_t key)
 /* Is this word of the record the address of the array that holds the key's value? */
 MACHINE_ANY_MEMORY static bool is_key_array(uintptr_t word, pthread_key_t key, const void *value)
 {
-    if (word == 0 || word % sizeof(uintptr_t) != 0 || !machine_is_readable(word))
+    if (word == 0 || word % sizeof(uintptr_t) != 0 || word >> 48 != 0 || !machine_is_readable(word))
         return false;
     uintptr_t slot = (uintptr_t)key_slot(word, key);
     return machine_is_readable(slot) && *(const uintptr_t *)slot == (uintptr_t)value;

@@ -267,3 +267,14 @@ void memcheck_fork_child(void)
     quarantine.first = quarantine.last = 0;
     quarantine.bytes = 0;
 }
+
+uintptr_t memcheck_defined(uintptr_t word)
+{
+    VALGRIND_MAKE_MEM_DEFINED(&word, sizeof word);
+    return word;
+}
+
+void memcheck_open(uintptr_t base, size_t bytes)
+{
+    VALGRIND_MAKE_MEM_DEFINED((void *)base, bytes);
+}

@@ -33,4 +33,10 @@ GREY_HIDDEN size_t memcheck_usable(const void *p, const char *call);
 /* In the child of a fork, whose other threads are gone, perhaps in the midst of a free. */
 GREY_HIDDEN void memcheck_fork_child(void);
 
+/* Memory that managed objects will use is the program's as a whole. */
+GREY_HIDDEN void memcheck_open(uintptr_t base, size_t bytes);
+
+/* The same word, which memcheck takes for defined: a conservative scan looks at whatever there is. */
+GREY_HIDDEN uintptr_t memcheck_defined(uintptr_t word);
+
 #endif

@@ -126,6 +126,8 @@ static struct span *make_span(grey_kind kind, struct run_request want)
     struct span *s = mheap_alloc(&heap_pages, want, SPAN_MANAGED);
     if (s == NULL)
         return NULL;
+    if (unlikely(memcheck_on))
+        memcheck_open(s->base, bytes);
     aw_add_relaxed(&all.bytes, bytes); /* relaxed: a bound, not an account */
     s->kind = (uint8_t)kind;
     s->trace = (uint8_t)kind_of(kind)->trace;

@@ -124,7 +124,8 @@ static void look_at_list(struct weak_list *l, uintptr_t list, struct round *r)
 static void look_at_all(struct round *r)
 {
     for (struct weak_list *l = weak_lists; l < weak_lists + COUNT(weak_lists); l++) {
-        uintptr_t found = aw_load_acquire(&l->found), open = l->open; /* acquire: pairs with lifetime_found_weak() */
+        /* acquire: pairs with lifetime_found_weak() */
+        uintptr_t found = aw_load_acquire(&l->found), open = l->open;
         aw_store_relaxed(&l->found, LIST_END);
         l->open = LIST_END;
         look_at_list(l, found, r);
@@ -244,8 +245,8 @@ static void reach_edge(struct grey_tracer *t, void *slot, void *value)
 
 static void reach_words(struct grey_tracer *t, void *from, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        reach((struct chase *)t, aw_load_relaxed((struct atomicw *)from + i)); /* relaxed: threads are stopped */
+    for (size_t i = 0; i < count; i++) /* relaxed: threads are stopped */
+        reach((struct chase *)t, aw_load_relaxed((struct atomicw *)from + i));
 }
 
 static void reach_pair(void *context, void *key_slot, uintptr_t key, void *value_slot, uintptr_t value)

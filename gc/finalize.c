@@ -38,7 +38,7 @@ static struct {
     struct node *first, *last;  /* [lock:lifetime] the queue */
     struct index by_id;         /* [lock:lifetime] cleanups */
     uint64_t last_id;           /* [lock:lifetime] */
-    struct atomicw waiting;     /* [atomic] records DUE in the queue; written under the lock or threads stopped */
+    struct atomicw waiting;     /* [atomic] records DUE in the queue */
     struct atomicw finalizers_run, cleanups_run; /* [atomic] statistics */
     struct atomic32 running;    /* [atomic] F2 */
     struct atomic32 wanted;     /* [atomic] advances with each wake; the thread sleeps on it */
@@ -56,8 +56,8 @@ static struct cleanup *cleanup_of(struct record *r)
     return (struct cleanup *)r;
 }
 
-/* relaxed, all three: written under the lock or with threads stopped; who reads without asks again
-   after a full barrier (F2). */
+/* relaxed, also where it is written: under the lock or with threads stopped. Who reads without asks
+   again after a full barrier (F2). */
 static size_t waiting(void)
 {
     return aw_load_relaxed(&due.waiting);
@@ -329,7 +329,8 @@ static GREY_NOINLINE bool run_one(void)
         j.finalizer(j.object, j.data);
     else
         j.cleanup(j.data);
-    aw_add_relaxed(j.finalizer != NULL ? &due.finalizers_run : &due.cleanups_run, 1); /* relaxed: a statistic */
+    /* relaxed: a statistic */
+    aw_add_relaxed(j.finalizer != NULL ? &due.finalizers_run : &due.cleanups_run, 1);
     j = (struct job){ .object = NULL };
     __asm__ __volatile__("" : : "r"(&j) : "memory");
     return true;

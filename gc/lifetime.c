@@ -281,10 +281,6 @@ bool lifetime_is_kind(const void *p, grey_kind kind, const char *call, const cha
 
 /* ---- the rest ---- */
 
-void lifetime_init(void)
-{
-}
-
 struct lifetime_sums lifetime_sums(void)
 {
     struct lifetime_sums sums = { .weak_cleared = weak_cleared() };

@@ -23,7 +23,6 @@
 
 struct mutator;
 
-GREY_HIDDEN void lifetime_init(void);
 /* Pools age, before anything is marked. Threads stopped. */
 GREY_HIDDEN void lifetime_begin_stopped(void);
 /* Strong roots of its own: finalizers' queue, pools. Changes nothing. */

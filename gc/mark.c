@@ -147,6 +147,8 @@ GREY_INLINE bool may_be_managed(const struct marker *m, uintptr_t word)
 
 GREY_INLINE void push_if_near(struct marker *m, uintptr_t word)
 {
+    if (unlikely(memcheck_on))
+        word = memcheck_defined(word);
     if (may_be_managed(m, word))
         push(m, word);
 }
@@ -163,7 +165,7 @@ NO_SANITIZE static void scan_words(struct marker *m, const uintptr_t *from, cons
 {
     while (from < to) {
         const uintptr_t *end = to - from > QUEUE_ROOM ? from + QUEUE_ROOM : to;
-        if (unlikely(!queue_has_room(&m->queue, QUEUE_ROOM))) {
+        if (unlikely(memcheck_on || !queue_has_room(&m->queue, QUEUE_ROOM))) {
             scan_words_slowly(m, from, to);
             return;
         }
@@ -366,7 +368,7 @@ GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct waiti
 {
     size_t size = (uint32_t)w->what;
     h->objects++;
-    if (likely(waiting_trace(w) == TRACE_CONSERVATIVE && size - 1 < SMALL_BYTES)
+    if (likely(waiting_trace(w) == TRACE_CONSERVATIVE && size - 1 < SMALL_BYTES && !memcheck_on)
         && likely((size_t)(h->end - h->sp) >= SMALL_BYTES / sizeof(uintptr_t))) {
         h->bytes += size;
         scan_pairs(h, (const uintptr_t *)w->base, size);
@@ -543,6 +545,8 @@ static void push_past_end(struct marker *m, uintptr_t word)
 
 static void push_private(struct marker *m, uintptr_t word)
 {
+    if (unlikely(memcheck_on))
+        word = memcheck_defined(word);
     push_if_near(m, word);
     /* The end of the last slot of all may be the end of the heap. */
     if (word % MIN_ALIGN == 0 && may_be_managed(m, word - 1))

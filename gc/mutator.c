@@ -16,7 +16,8 @@
 #define EXIT_ROUNDS 2
 
 /* Bins that are empty, for every kind: what is inlined goes on to its slow path. */
-struct grey_local mutator_nobody = { .bins = { [0 ... GREY_KINDS - 1] = &space_no_bins }, .typed = &space_no_bins };
+struct grey_local mutator_nobody = { .bins = { [0 ... GREY_KINDS - 1] = &space_no_bins },
+                                     .typed = &space_no_bins };
 
 __thread struct grey_local *grey_local = &mutator_nobody;
 

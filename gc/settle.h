@@ -78,7 +78,8 @@ struct store {
 GREY_HIDDEN struct record *store_take_locked(struct store *s);
 GREY_HIDDEN void store_give_locked(struct store *s, struct record *r);
 /* Calls f for each record that is filed; it may unfile it. */
-GREY_HIDDEN void store_walk_stopped(struct store *s, void (*f)(struct record *r, void *context), void *context);
+GREY_HIDDEN void store_walk_stopped(struct store *s, void (*f)(struct record *r, void *context),
+                                    void *context);
 
 /* All records by object. */
 GREY_HIDDEN extern struct index lifetime_by_object;

@@ -351,6 +351,7 @@ GREY_API grey_fiber *grey_fiber_create(void *stack, size_t bytes)
     if (f != NULL) {
         f->stack = (struct machine_range){ from, from + bytes };
         f->saved.sp = f->stack.to;
+        f->announced = machine_stack_announce(f->stack);
         lock_take(&fibers.lock);
         f->next = fibers.list;
         if (f->next != NULL)
@@ -428,8 +429,10 @@ GREY_API void grey_fiber_destroy(grey_fiber *f)
         problem = "a thread runs on it";
     else
         unlist(f);
-    if (problem == NULL)
+    if (problem == NULL) {
+        machine_stack_renounce(f->announced);
         fixalloc_give(&fiber_records, f);
+    }
     mutator_leave(m);
     if (problem != NULL)
         report_misuse("grey_fiber_destroy", f, problem);

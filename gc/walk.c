@@ -245,7 +245,8 @@ static void trace_edge(struct grey_tracer *t, void *slot, void *value)
 /* Memory of the program's: sanitizers would object to parts of it. */
 __attribute__((no_sanitize("address"), no_sanitize("thread"))) static uintptr_t word_at(const uintptr_t *p)
 {
-    return *(const volatile uintptr_t *)p;
+    uintptr_t word = *(const volatile uintptr_t *)p;
+    return unlikely(memcheck_on) ? memcheck_defined(word) : word;
 }
 
 static void trace_words(struct grey_tracer *t, void *from, size_t count)

@@ -8,7 +8,8 @@ struct grey_weak {
     struct atomicw value; /* [atomic] what was given: an address in the object; 0 when it is gone */
 };
 
-static struct store weaks = { .record_bytes = sizeof(struct grey_weak), .type = RECORD_WEAK }; /* [lock:lifetime] */
+/* [lock:lifetime] */
+static struct store weaks = { .record_bytes = sizeof(struct grey_weak), .type = RECORD_WEAK };
 static struct atomicw cleared; /* [atomic] a statistic */
 
 grey_weak *grey_weak_create(void *object)
@@ -21,8 +22,8 @@ grey_weak *grey_weak_create(void *object)
     if (lifetime_object(object, "grey_weak_create", &o)) {
         lock_take(lifetime_lock);
         w = (struct grey_weak *)record_file_locked(&weaks, o.base);
-        if (w != NULL)
-            aw_store_release(&w->value, (uintptr_t)object); /* release: pairs with the acquire in grey_weak_get() */
+        if (w != NULL) /* release: pairs with the acquire in grey_weak_get() */
+            aw_store_release(&w->value, (uintptr_t)object);
         else
             errno = ENOMEM;
         lock_drop(lifetime_lock);

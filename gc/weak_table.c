@@ -226,7 +226,8 @@ static bool make_room(struct search *s)
     table_unlock(s);
     struct entry *entries = new_entries(s, capacity);
     table_lock(s);
-    if (entries != NULL && !has_room(t) && (t->live + 1) * 4 <= capacity * 3) /* else somebody else was here */
+    /* Unless somebody else was here meanwhile. */
+    if (entries != NULL && !has_room(t) && (t->live + 1) * 4 <= capacity * 3)
         rehash_locked(t, entries, capacity);
     return entries != NULL;
 }
@@ -318,7 +319,8 @@ static struct grey_weak_table *snapshot(struct search *s)
     return snap;
 }
 
-void grey_weak_table_each(const grey_weak_table *t, void (*fn)(void *key, void *value, void *data), void *data)
+void grey_weak_table_each(const grey_weak_table *t, void (*fn)(void *key, void *value, void *data),
+                          void *data)
 {
     struct search s;
     if (!begin(&s, t, NULL, "grey_weak_table_each"))

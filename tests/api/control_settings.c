@@ -9,7 +9,7 @@ static const struct {
     bool before_use;
 } rows[] = {
     { GREY_SET_PERCENT, "GREY_PERCENT", 100, 1000000, 1000001, false },
-    { GREY_SET_MIN_HEAP, "GREY_MIN_HEAP", 4 << 20, 1 << 20, UINT64_MAX, false },
+    { GREY_SET_MIN_HEAP, "GREY_MIN_HEAP", 12 << 20, 1 << 20, UINT64_MAX, false },
     { GREY_SET_MEMORY_LIMIT, "GREY_MEMORY_LIMIT", 0, UINT64_C(1) << 47, (UINT64_C(1) << 47) + 1, false },
     { GREY_SET_CGROUP_LIMIT, "GREY_CGROUP_LIMIT", 0, 1, 2, false },
     { GREY_SET_HARD_LIMIT, "GREY_HARD_LIMIT", 0, UINT64_C(1) << 40, UINT64_MAX, false },

@@ -4,22 +4,23 @@
 
 #include <limits.h>
 
-enum { KEYS = 100, THREADS = 4 };
+enum { KEYS = 100, SLOTS = 50, ALL = 1 + SLOTS + KEYS, THREADS = 4 };
 
 static __thread struct object *volatile local;
 static pthread_key_t keys[KEYS];
-static void (*set)(void *p);
-static void *(*get)(void);
+static void (*set)(size_t i, void *p);
+static void *(*get)(size_t i);
 
 struct planted {
-    struct witness in_static, in_module, in_key[KEYS];
+    struct witness in_static, in_module[SLOTS], in_key[KEYS];
 };
 
 /* No reference stays on the stack that does not outlive this. */
 __attribute__((noinline)) static void plant(struct planted *p)
 {
     local = make_object(&p->in_static, 11);
-    set(make_object(&p->in_module, 12));
+    for (uintptr_t i = 0; i < SLOTS; i++)
+        set(i, make_object(&p->in_module[i], 20 + i));
     for (uintptr_t i = 0; i < KEYS; i++)
         pthread_setspecific(keys[i], make_object(&p->in_key[i], 100 + i));
 }
@@ -27,14 +28,17 @@ __attribute__((noinline)) static void plant(struct planted *p)
 __attribute__((noinline)) static void uproot(void)
 {
     local = NULL;
-    set(NULL);
+    for (size_t i = 0; i < SLOTS; i++)
+        set(i, NULL);
     for (size_t i = 0; i < KEYS; i++)
         pthread_setspecific(keys[i], NULL);
 }
 
 __attribute__((noinline)) static size_t living(const struct planted *p)
 {
-    size_t n = is_alive(&p->in_static) + is_alive(&p->in_module);
+    size_t n = is_alive(&p->in_static);
+    for (size_t i = 0; i < SLOTS; i++)
+        n += is_alive(&p->in_module[i]);
     for (size_t i = 0; i < KEYS; i++)
         n += is_alive(&p->in_key[i]);
     return n;
@@ -47,15 +51,15 @@ static void *visit(void *name)
     for (int i = 0; i < 5; i++) {
         collect_and_reuse();
         size_t n = living(p);
-        CHECK(n == KEYS + 2, "%s: only %zu of %d live", (const char *)name, n, KEYS + 2);
+        CHECK(n == ALL, "%s: only %zu of %d live", (const char *)name, n, ALL);
         CHECK(is_alive(&p->in_static), "%s: the static one is lost", (const char *)name);
-        CHECK(is_alive(&p->in_module) && object_is_whole(get(), 12), "%s: the module's is lost",
-              (const char *)name);
+        for (uintptr_t k = 0; k < SLOTS; k++)
+            CHECK(object_is_whole(get(k), 20 + k), "%s: the module's are lost", (const char *)name);
     }
     uproot();
     collect_and_reuse();
     collect_and_reuse();
-    CHECK(living(p) < KEYS / 2, "%s: %zu live that nothing names", (const char *)name, living(p));
+    CHECK(living(p) < ALL / 2, "%s: %zu live that nothing names", (const char *)name, living(p));
     free(p);
     return NULL;
 }

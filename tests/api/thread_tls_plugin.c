@@ -1,19 +1,21 @@
-/* A module with thread-local storage: dynamic, for it is loaded when threads exist. */
+/* A module with thread-local storage: dynamic, for it is loaded when threads exist and is large. */
 #include <stddef.h>
 
-void plugin_set(void *p);
-void *plugin_get(void);
+enum { SLOTS = 50 };
 
-static __thread char before[100000];
-static __thread void *slot;
+void plugin_set(size_t i, void *p);
+void *plugin_get(size_t i);
 
-void plugin_set(void *p)
+static __thread volatile char before[100000];
+static __thread void *volatile slot[SLOTS];
+
+void plugin_set(size_t i, void *p)
 {
     before[0] = 1;
-    slot = p;
+    slot[i] = p;
 }
 
-void *plugin_get(void)
+void *plugin_get(size_t i)
 {
-    return slot;
+    return slot[i];
 }

@@ -60,8 +60,8 @@ static void a_table_is_what_the_model_is(void)
         if (i % 5000 == 4999) {
             grey_collect();
             size_t have = grey_weak_table_count(t), want = in_model();
-            CHECK(have >= want && have <= want + want / 10 + 20, "entries of dead keys go: %zu, the model has %zu",
-                  have, want);
+            CHECK(have >= want && have <= want + want / 10 + 20,
+                  "entries of dead keys go: %zu, the model has %zu", have, want);
         }
     }
     for (size_t i = 0; i < KEYS; i++)
@@ -142,7 +142,8 @@ static void each_keeps_what_it_goes_over(void)
     CHECK(walk.seen == 500, "each entry once: %zu", walk.seen);
     CHECK(walk.wrong == 0, "%zu died meanwhile", walk.wrong);
     grey_collect();
-    CHECK(grey_weak_table_count(walk.t) < 50, "and they go then: %zu are left", grey_weak_table_count(walk.t));
+    CHECK(grey_weak_table_count(walk.t) < 50, "and they go then: %zu are left",
+          grey_weak_table_count(walk.t));
     walk.t = NULL;
 }
 
@@ -263,9 +264,11 @@ static void strings_are_unique(void)
         join(t[i]);
     CHECK(two_of_a_kind == 0, "%d times a held string was not found again", two_of_a_kind);
     CHECK(misfits == 0, "%d times another string was found", misfits);
-    CHECK(grey_weak_table_count(unique) <= WORDS, "no word is there twice: %zu", grey_weak_table_count(unique));
+    CHECK(grey_weak_table_count(unique) <= WORDS, "no word is there twice: %zu",
+          grey_weak_table_count(unique));
     grey_collect();
-    CHECK(grey_weak_table_count(unique) < WORDS / 10, "words nobody holds go: %zu", grey_weak_table_count(unique));
+    CHECK(grey_weak_table_count(unique) < WORDS / 10, "words nobody holds go: %zu",
+          grey_weak_table_count(unique));
 }
 
 int main(void)

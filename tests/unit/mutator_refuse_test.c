@@ -10,10 +10,18 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <valgrind/valgrind.h>
 
 #include "alloc/os.h"
 #include "gc/collector.h"
 #include "tests/unit/child.h"
+
+/* Sanitizers and valgrind need address space themselves. */
+#ifdef GREY_SANITIZED
+#define NEEDS_ROOM true
+#else
+#define NEEDS_ROOM (RUNNING_ON_VALGRIND != 0)
+#endif
 
 enum { REFUSED = 3, STEPS = 40 };
 
@@ -60,9 +68,8 @@ static int attach_with(void *room)
 static void an_attach_that_is_refused_leaves_nothing(void **state)
 {
     (void)state;
-#ifdef GREY_SANITIZED
-    skip(); /* the run-time needs address space itself */
-#endif
+    if (NEEDS_ROOM)
+        skip();
     size_t refused = 0;
     for (size_t step = 0; step < STEPS; step++) {
         size_t room = step * KIB(64);
@@ -100,9 +107,8 @@ static int create_without_memory(void *unused)
 static void threads_that_cannot_be_created_leave_nothing(void **state)
 {
     (void)state;
-#ifdef GREY_SANITIZED
-    skip(); /* the run-time needs address space itself */
-#endif
+    if (NEEDS_ROOM)
+        skip();
     assert_child_passed(create_without_memory, NULL);
 }
 

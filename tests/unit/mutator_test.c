@@ -110,7 +110,7 @@ static void *with_destructors(void *unused)
     return unused;
 }
 
-static void destructors_of_the_first_round_find_the_thread_attached_and_later_ones_attach_it_again(void **state)
+static void destructors_find_the_thread_attached_or_attach_it_again(void **state)
 {
     (void)state;
     size_t before = mutator_count();
@@ -166,12 +166,14 @@ static int child_alone(void *parent)
     child_ensure(mutator_count() == 1);
     for (int i = 0; i < 5; i++)
         world_stopped(nothing, NULL);
+#ifndef __SANITIZE_THREAD__ /* allows no threads after a fork */
     struct visitor v;
     visitor_start(&v, visitor_stay);
     child_ensure(mutator_count() == 2);
     if (stop_is_by_signal())
         world_stopped(nothing, NULL);
     visitor_end(&v);
+#endif
     return 0;
 }
 
@@ -201,7 +203,7 @@ int main(void)
         cmocka_unit_test(a_thread_is_attached_by_its_first_call_until_it_detaches),
         cmocka_unit_test(bins_of_nobody_are_empty),
         cmocka_unit_test(a_thread_that_ends_is_detached),
-        cmocka_unit_test(destructors_of_the_first_round_find_the_thread_attached_and_later_ones_attach_it_again),
+        cmocka_unit_test(destructors_find_the_thread_attached_or_attach_it_again),
         cmocka_unit_test(threads_come_and_go_during_stops),
         cmocka_unit_test(a_forked_child_has_the_forking_thread_only),
     };

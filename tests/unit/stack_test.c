@@ -27,6 +27,8 @@
             skip();                                                                                          \
     } while (0)
 
+enum { FIBER_BYTES = 64 << 10 };
+
 /* Sends a visitor there, and says what is found of its word. */
 static struct found visit(void (*place)(struct visitor *v))
 {
@@ -42,6 +44,9 @@ static int setup(void **state)
 {
     (void)state;
     options.period = 0;
+    /* Bound now: the binder uses much stack, of which valgrind has a wrong idea after a handler has run on
+       an alternate one. */
+    munmap(mmap(NULL, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1);
     return grey_thread_attach() ? 0 : -1;
 }
 
@@ -118,6 +123,8 @@ static void vector_registers_are_scanned(void **state)
 {
     (void)state;
     signals_only();
+    if (RUNNING_ON_VALGRIND)
+        skip(); /* it stores no vector registers in a signal's frame */
     struct found both = visit(in_a_vector_register);
     assert_int_equal(both.of[ROOT_REGISTERS], 2);
     assert_int_equal(both.all, 2);
@@ -261,14 +268,16 @@ static void handle(int flags)
     sigaction(SIGUSR1, &a, NULL);
 }
 
+/* Far from the thread's stack, so that valgrind does not take the one for a part of the other. */
 static void with_alt_stack(struct visitor *v, void (*f)(struct visitor *v))
 {
-    size_t bytes = 64 << 10;
-    stack_t alt = { .ss_sp = malloc(bytes), .ss_size = bytes }, none = { .ss_flags = SS_DISABLE };
+    void *far = (void *)UINT64_C(0x300000000000);
+    void *words = mmap(far, FIBER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack_t alt = { .ss_sp = words, .ss_size = FIBER_BYTES }, none = { .ss_flags = SS_DISABLE };
     sigaltstack(&alt, NULL);
     f(v);
     sigaltstack(&none, NULL);
-    free(alt.ss_sp);
+    munmap(words, FIBER_BYTES);
 }
 
 static void raise_for(struct visitor *v)
@@ -337,7 +346,8 @@ static void registers_stored_on_an_alternate_stack_are_scanned(void **state)
     (void)state;
     signals_only();
     assert_int_equal(visit(in_a_register_beside_an_alternate_stack).of[ROOT_REGISTERS], 1);
-    assert_int_equal(visit(in_a_vector_beside_an_alternate_stack).of[ROOT_REGISTERS], 2);
+    if (!RUNNING_ON_VALGRIND)
+        assert_int_equal(visit(in_a_vector_beside_an_alternate_stack).of[ROOT_REGISTERS], 2);
 }
 #endif
 
@@ -461,8 +471,6 @@ static void a_value_stack_may_grow_down(void **state)
 
 /* ---- fibers ---- */
 
-enum { FIBER_BYTES = 64 << 10 };
-
 static void a_parked_fiber_is_scanned_from_its_stack_pointer_up(void **state)
 {
     (void)state;
@@ -584,6 +592,27 @@ static void a_switch_that_is_only_announced_hides_nothing(void **state)
     assert_true(visit(announced_but_not_switched).of[ROOT_STACK] >= 1);
 }
 
+/* ... and what lies parked on the one that it will be on. */
+static void announced_a_fiber_in_use(struct visitor *v)
+{
+    static uintptr_t stack[FIBER_BYTES / sizeof(uintptr_t)];
+    grey_fiber *self = grey_fiber_self(), *other = grey_fiber_create(stack, sizeof stack);
+    stack[COUNT(stack) - 1] = ~v->complement;
+    other->saved.sp = (uintptr_t)(stack + COUNT(stack) - 10);
+    grey_fiber_switch(other);
+    visitor_stay(v);
+    grey_fiber_switch(self);
+    grey_fiber_destroy(other);
+    stack[COUNT(stack) - 1] = 0;
+}
+
+static void the_fiber_that_a_thread_is_about_to_run_is_scanned(void **state)
+{
+    (void)state;
+    signals_only();
+    assert_true(visit(announced_a_fiber_in_use).of[ROOT_FIBER] >= 1);
+}
+
 static int switch_twice(void *unused)
 {
     (void)unused;
@@ -660,6 +689,7 @@ int main(void)
         cmocka_unit_test(the_fiber_that_runs_is_scanned),
         cmocka_unit_test(the_stack_that_a_thread_left_is_scanned),
         cmocka_unit_test(a_switch_that_is_only_announced_hides_nothing),
+        cmocka_unit_test(the_fiber_that_a_thread_is_about_to_run_is_scanned),
         cmocka_unit_test(a_fiber_that_runs_cannot_be_destroyed),
         cmocka_unit_test(a_stack_pointer_in_no_known_stack_ends_with_a_sentence),
     };

