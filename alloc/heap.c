@@ -140,6 +140,13 @@ static struct block look_up(uintptr_t p)
     return (struct block){ .span = s, .code = code, .size = size };
 }
 
+/* An object of the collector's, which nobody but it can judge. Memcheck does not guard those. */
+static bool is_managed(const void *p)
+{
+    const struct arena *a = pagemap_arena((uintptr_t)p);
+    return a != NULL && entry_code(arena_entry(a, (uintptr_t)p)) >= CODE_MANAGED;
+}
+
 /* ---- taking ---- */
 
 /* A block from the stack. */
@@ -332,7 +339,7 @@ void heap_free_slow(void *p, const char *call)
 {
     if (p == NULL)
         return;
-    if (unlikely(memcheck_on)) {
+    if (unlikely(memcheck_on) && !is_managed(p)) {
         memcheck_free(p, call);
         return;
     }
@@ -368,7 +375,7 @@ void heap_free_sized(void *p, size_t size, const char *call)
         heap_free(p, call);
         return;
     }
-    if (unlikely(memcheck_on)) {
+    if (unlikely(memcheck_on) && !is_managed(p)) {
         memcheck_free_sized(p, size, call);
         return;
     }
@@ -392,7 +399,7 @@ size_t heap_usable(const void *p, const char *call)
 {
     if (p == NULL)
         return 0;
-    if (unlikely(memcheck_on))
+    if (unlikely(memcheck_on) && !is_managed(p))
         return memcheck_usable(p, call);
     struct block b = look_up((uintptr_t)p);
     if (b.code >= CODE_MANAGED)
@@ -452,7 +459,7 @@ void *heap_realloc(void *p, size_t size, const char *call)
     size_t quick = quick_size((uintptr_t)p);
     if (likely(size <= quick && size > quick / 2))
         return p;
-    if (unlikely(memcheck_on))
+    if (unlikely(memcheck_on) && !is_managed(p))
         return memcheck_realloc(p, size, call);
     struct block b = look_up((uintptr_t)p);
     if (unlikely(b.code >= CODE_MANAGED))

@@ -15,7 +15,7 @@
 
 /* The rule of alloc/sizeclass.c once more, because the tables are read before anything is initialised
    (tests/unit/space_test.c compares them): steps of 16 to 128, then eight steps a doubling. */
-#define LOG2(n)     (31 - __builtin_clz(n))
+#define LOG2(n)     (31 - __builtin_clz((n) | 128))
 #define CLASS_OF(n) ((n) <= 128 ? ((n) + 15) / 16 : 8 * (LOG2((n) - 1) - 6) + (((n) - 1) >> (LOG2((n) - 1) - 3)) - 7)
 #define SIZE_OF(c)  ((c) <= 8 ? (c) * 16 : (9 + ((c) - 1) % 8) << (3 + ((c) - 1) / 8))
 

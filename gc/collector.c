@@ -43,7 +43,7 @@ static struct {
     struct atomicw countdown;     /* [atomic] allocations until the next cycle under stress */
     struct atomicw forker;        /* [atomic] the mutator that forks just now */
     struct pacer_limiter limiter; /* [lock:cycle] */
-    uint64_t marked_bytes, root_bytes; /* [lock:cycle] of the last cycle */
+    struct atomicw marked_bytes, root_bytes; /* [atomic] of the last cycle */
 } gc = { .forker = { (uintptr_t)-1 } };
 
 uint64_t collector_goal(void)
@@ -81,8 +81,9 @@ static void set_goal(uint64_t marked, uint64_t roots)
     struct space_sums sums = space_sums();
     struct pacer_input in = { .live_bytes = marked, .root_bytes = roots };
     control_pacer_input(&in);
-    /* What the limit covers besides managed objects. */
-    uint64_t mapped = pages_bytes(pages.in_use) + pages_bytes(pages.warm) + meta_bytes();
+    /* What the limit covers besides managed objects. Warm pages are left out: they serve the next objects, or
+       go back when the limit is passed. */
+    uint64_t mapped = pages_bytes(pages.in_use) + meta_bytes();
     in.overhead_bytes = mapped > sums.span_bytes ? mapped - sums.span_bytes : 0;
     struct pacer_goal goal = pacer_goal(&in);
     aw_store_relaxed(&gc.goal, goal.goal); /* relaxed, all: a trigger seen late is a little late */
@@ -121,7 +122,7 @@ bool gc_init(void)
 void collector_settings_changed(void)
 {
     if (a32_load_acquire(&gc.init) == INIT_DONE)
-        set_goal(gc.marked_bytes, gc.root_bytes);
+        set_goal(aw_load_relaxed(&gc.marked_bytes), aw_load_relaxed(&gc.root_bytes));
     sweeper_wake(); /* it sleeps by the period */
 }
 
@@ -219,10 +220,10 @@ static void finish(struct cycle_record *r)
 {
     r->resumed_ns = gcstats_now();
     gcstats_event(GREY_EVENT_RESUMED, r->resumed_ns, r->resumed_ns - r->asked_ns);
-    gc.marked_bytes = r->mark.bytes;
-    gc.root_bytes = r->mark.root_bytes;
+    aw_store_relaxed(&gc.marked_bytes, r->mark.bytes); /* relaxed, both: for whoever sets a goal anew */
+    aw_store_relaxed(&gc.root_bytes, r->mark.root_bytes);
     aw_store_relaxed(&gc.external, control_external_bytes());
-    set_goal(gc.marked_bytes, gc.root_bytes);
+    set_goal(aw_load_relaxed(&gc.marked_bytes), aw_load_relaxed(&gc.root_bytes));
     aw_store_relaxed(&gc.last_ns, r->resumed_ns);
     pacer_limiter_update(&gc.limiter, r->resumed_ns, (r->resumed_ns - r->begin_ns) * mark_cpus(), mark_cpus());
     queue_trim();
@@ -376,6 +377,15 @@ static bool is_forking(const struct mutator *m)
     return aw_load_relaxed(&gc.forker) == (uintptr_t)m; /* relaxed: set by this thread, or by another one */
 }
 
+/* Free pages that are kept warm count, too: beyond the soft limit they are given back at once. */
+static void keep_limit(void)
+{
+    uint64_t limit = control_memory_limit();
+    struct mheap_stats pages = mheap_stats_read(&heap_pages);
+    if (limit != 0 && pages_bytes(pages.in_use) + pages_bytes(pages.warm) + meta_bytes() > limit)
+        heap_trim();
+}
+
 /* Not inlined: the coordinator's stack is a root from its caller's frame on; of the collector's own frames,
    which change while it marks, only what they saved of the caller's registers is. */
 GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
@@ -390,6 +400,7 @@ GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
     if (!space_is_swept())
         sweeper_wake();
     lifetime_after_cycle();
+    keep_limit();
     return true;
 }
 

@@ -29,7 +29,9 @@ static bool slot_is_live(struct span *s, unsigned slot)
     return bit_of(alloc_word_of(s, slot), slot);
 }
 
-bool object_find(uintptr_t word, struct object *out)
+/* Sweeping may give a dead object's span back meanwhile, and its pages may serve another: then the entry is not
+   what it was. */
+GREY_RACY bool object_find(uintptr_t word, struct object *out)
 {
     struct arena *a = pagemap_arena(word);
     if (a == NULL)
@@ -37,15 +39,15 @@ bool object_find(uintptr_t word, struct object *out)
     uint32_t entry = arena_entry(a, word);
     if (!CODE_IS_MANAGED(entry))
         return false;
-    entry = near_entry(&word, entry);
-    uint32_t offset = entry_offset(entry, word);
-    unsigned class = code_class(entry_code(entry)), slot = (unsigned)slot_at(class_magic[class], offset);
-    struct span *s = pagemap_record(word - offset);
+    uintptr_t near = word;
+    uint32_t first = near_entry(&near, entry), offset = entry_offset(first, near);
+    unsigned class = code_class(entry_code(first)), slot = (unsigned)slot_at(class_magic[class], offset);
+    struct span *s = pagemap_record(near - offset);
     if (!slot_is_live(s, slot))
         return false;
-    size_t size = span_slot_bytes(s);
-    *out = (struct object){ .base = s->base + slot * size, .size = size, .span = s, .slot = slot };
-    return true;
+    size_t size = class < CLASS_COUNT ? size_classes[class].size : s->pages * PAGE_BYTES;
+    *out = (struct object){ .base = near - offset + slot * size, .size = size, .span = s, .slot = slot };
+    return arena_entry(a, word) == entry;
 }
 
 bool object_is_marked(const struct object *o)
