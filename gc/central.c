@@ -227,14 +227,14 @@ static bool is_swept(const struct span *s)
 static void settle(struct span *s, unsigned used)
 {
     struct central *c = central_of(s);
-    if (used == 0) {
-        s->list = LIST_NONE;
-        release_span(s);
-        return;
-    }
     lock_take(&c->lock);
-    enqueue_locked(c, s, used < s->slots ? LIST_PARTIAL : LIST_FULL);
+    if (used == 0)
+        s->list = LIST_NONE;
+    else
+        enqueue_locked(c, s, used < s->slots ? LIST_PARTIAL : LIST_FULL);
     lock_drop(&c->lock);
+    if (used == 0)
+        release_span(s);
 }
 
 static struct span *pop_locked(struct central *c, struct span_queue *q)
@@ -338,26 +338,52 @@ void central_publish_large(struct span *s)
 
 /* ---- freeing early ---- */
 
-void central_note_freed(const struct object *o)
+/* Clears the alloc bit; false when it was clear. Others change other bits of the word, with no lock held. */
+static bool take_bit(const struct object *o)
+{
+    struct atomicw *word = alloc_word_of(o->span, o->slot);
+    uintptr_t bit = (uintptr_t)1 << (o->slot % 64);
+    for (;;) {
+        uintptr_t old = aw_load_relaxed(word);
+        if ((old & bit) == 0)
+            return false;
+        if (aw_cas_full(word, old, old & ~bit))
+            return true;
+    }
+}
+
+/* Its alloc bit is clear. Says whether the span is empty and was taken out of its list. */
+static bool note_freed_locked(struct central *c, struct span *s)
+{
+    bool listed = s->list == LIST_PARTIAL || s->list == LIST_FULL;
+    if (!listed || !is_swept(s))
+        return false;
+    bool empty = used_slots(s) == 0;
+    if (empty || s->list == LIST_FULL)
+        dequeue_locked(c, s, LIST_NONE);
+    if (!empty && s->list == LIST_NONE)
+        enqueue_locked(c, s, LIST_PARTIAL);
+    return empty;
+}
+
+/* The bit is cleared under the lock: as long as it is set the span cannot go, and who finds a span empty takes
+   the lock before it goes (settle()), so nobody is left here with a span that is gone. */
+bool central_free(const struct object *o)
 {
     struct span *s = o->span;
-    struct central *c = central_of(s);
-    bool drop = false;
-    aw_add_relaxed(&all.freed_objects, 1);
-    aw_add_relaxed(&all.freed_bytes, o->size);
+    struct central *c = centrals_of(s->kind) == NULL ? NULL : central_of(s);
+    if (c == NULL)
+        return false; /* freed twice, and the span has gone */
     lock_take(&c->lock);
-    bool listed = s->list == LIST_PARTIAL || s->list == LIST_FULL;
-    if (listed && is_swept(s)) {
-        drop = used_slots(s) == 0;
-        if (drop || s->list == LIST_FULL) {
-            dequeue_locked(c, s, LIST_NONE);
-            if (!drop)
-                enqueue_locked(c, s, LIST_PARTIAL);
-        }
-    }
+    bool freed = take_bit(o), empty = freed && note_freed_locked(c, s);
     lock_drop(&c->lock);
-    if (drop)
+    if (freed) {
+        aw_add_relaxed(&all.freed_objects, 1);
+        aw_add_relaxed(&all.freed_bytes, o->size);
+    }
+    if (empty)
         release_span(s);
+    return freed;
 }
 
 void space_shrink(const struct object *o, size_t bytes)

@@ -15,8 +15,8 @@ GREY_HIDDEN void central_give(struct span *s);
 GREY_HIDDEN struct span *central_take_large(grey_kind kind, struct pages pages, size_t align);
 GREY_HIDDEN void central_publish_large(struct span *s);
 
-/* The alloc bit of an object was cleared: its span may have become worth using again, or empty. */
-GREY_HIDDEN void central_note_freed(const struct object *o);
+/* Frees an object early; false when it is free already. */
+GREY_HIDDEN bool central_free(const struct object *o);
 
 GREY_HIDDEN void central_sweep_cached_stopped(struct span *s);
 

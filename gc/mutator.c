@@ -288,6 +288,10 @@ GREY_NOINLINE void mutator_lock(struct mutator *m, struct lock *l)
     __asm__ __volatile__("" : : : "memory");
     if (lock_try(l))
         return;
+    if (m->blocking > 0) { /* a fork in a blocking region: nobody waits for this thread */
+        lock_take(l);
+        return;
+    }
     stop_block(m, machine_caller_sp());
     lock_take(l);
     /* Waits while threads are stopped, with the lock in hand. Nobody stops them without RANK_CYCLE's and

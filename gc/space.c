@@ -275,17 +275,8 @@ void *space_alloc_typed(struct mutator *m, const struct grey_type *type, size_t 
 
 bool space_free(const struct object *o)
 {
-    struct atomicw *word = alloc_word_of(o->span, o->slot);
-    uintptr_t bit = (uintptr_t)1 << (o->slot % 64);
-    /* Tells of two who free the same object one (H9: while a mark runs, this will be put off). */
-    for (uintptr_t old = aw_load_relaxed(word);; old = aw_load_relaxed(word)) {
-        if ((old & bit) == 0)
-            return false;
-        if (aw_cas_full(word, old, old & ~bit))
-            break;
-    }
-    central_note_freed(o);
-    return true;
+    /* H9: while a mark runs, this will be put off. */
+    return central_free(o);
 }
 
 /* ---- stops ---- */

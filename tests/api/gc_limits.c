@@ -43,6 +43,11 @@ static void data_size(size_t bytes)
     CHECK(setrlimit(RLIMIT_DATA, &r) == 0, "setrlimit");
 }
 
+/* What the program holds: no object leads to another, so that a stale word keeps one and not all. */
+enum { HELD_MOST = 4 << 20 };
+static struct node *held[HELD_MOST];
+static size_t held_count;
+
 /* What dead frames left, which would be found as soon as calls are made again. */
 static __attribute__((noinline)) void scrub_stack(void)
 {
@@ -51,60 +56,70 @@ static __attribute__((noinline)) void scrub_stack(void)
     hide(words);
 }
 
-/* Nodes until there are no more; the list is in *root. Says how many bytes they were. */
-static __attribute__((noinline)) size_t fill_up(struct node **root, grey_kind kind, size_t size, size_t most)
+/* Objects until there are no more, or `most` bytes. Says how many bytes they are. */
+static __attribute__((noinline)) size_t fill_up(size_t size, size_t most)
 {
-    size_t n = 0;
-    for (;;) {
-        errno = 0;
-        struct node *node = (struct node *)grey_alloc(kind, size);
-        if (node == NULL || n * size >= most)
+    errno = 0;
+    while (held_count < HELD_MOST && held_count * size < most) {
+        struct node *node = (struct node *)grey_alloc(GREY_CONSERVATIVE, size);
+        if (node == NULL)
             break;
-        node->number = n;
-        node->check = ~(uint64_t)n++;
-        grey_init(&node->next, *root);
-        *root = node;
+        node->number = held_count;
+        node->check = ~node->number;
+        held[held_count++] = node;
     }
-    CHECK(n * size >= most || errno == ENOMEM, "the refusal says ENOMEM, not %d", errno);
+    CHECK(held_count == HELD_MOST || held_count * size >= most || errno == ENOMEM,
+          "the refusal says ENOMEM, not %d", errno);
     scrub_stack();
-    return n * size;
+    return held_count * size;
 }
 
-static __attribute__((noinline)) size_t fill_and_check(const struct limit *l, size_t size)
+static bool held_is_whole(void)
 {
-    static struct node *root; /* a root, by being a variable */
-    size_t most = l->bytes * 4, got = fill_up(&root, GREY_CONSERVATIVE, size, most);
-    uint64_t n = got / size;
+    for (size_t i = 0; i < held_count; i++)
+        if (held[i]->number != i || held[i]->check != ~(uint64_t)i)
+            return false;
+    return true;
+}
+
+static __attribute__((noinline)) void drop(void)
+{
+    memset(held, 0, held_count * sizeof *held);
+    held_count = 0;
+    scrub_stack();
+}
+
+static size_t fill_and_check(const struct limit *l, size_t size)
+{
+    size_t most = l->bytes * 4, got = fill_up(size, most);
     CHECK(got < most, "%s: %zu MiB are not without end", l->what, l->bytes / MIB);
-    CHECK(got >= l->bytes / 8, "%s + %zu MiB: at least an eighth can be had in nodes of %zu (%zu MiB)", l->what,
+    CHECK(got >= l->bytes / 8, "%s + %zu MiB: at least an eighth can be had in objects of %zu (%zu MiB)", l->what,
           l->bytes / MIB, size, got / MIB);
-    CHECK(list_is_whole(root, n), "%s: what there is is whole after a refusal", l->what);
+    CHECK(held_is_whole(), "%s: what there is is whole after a refusal", l->what);
     CHECK(grey_alloc(GREY_NOSCAN, hide_size(l->bytes * 8)) == NULL, "%s: too much is refused", l->what);
     if (l->set == hard_limit) /* it needs memory of its own otherwise */
         CHECK(grey_verify(), "%s: the heap is sound when it is full", l->what);
-    CHECK(list_is_whole(root, n), "%s: and whole after that", l->what);
-    root = NULL;
-    scrub_stack();
+    CHECK(held_is_whole(), "%s: and whole after that", l->what);
+    drop();
     return got;
 }
 
 static void fill_and_drop(const struct limit *l, size_t size)
 {
-    size_t got[4];
+    size_t got[3];
     for (size_t round = 0; round < COUNT(got); round++) {
         got[round] = fill_and_check(l, size);
         struct node *again = list_new(1000);
-        CHECK(again != NULL && list_is_whole(again, 1000), "%s, nodes of %zu: dropped, there is memory again",
+        CHECK(again != NULL && list_is_whole(again, 1000), "%s, objects of %zu: dropped, there is memory again",
               l->what, size);
     }
-    CHECK(got[3] >= got[0] / 2, "%s, nodes of %zu: the fourth time gives as much as the first (%zu, %zu MiB)",
-          l->what, size, got[0] / MIB, got[3] / MIB);
+    CHECK(got[2] >= got[0] / 2, "%s, objects of %zu: the third time gives as much as the first (%zu, %zu MiB)",
+          l->what, size, got[0] / MIB, got[2] / MIB);
 }
 
 /* What was small becomes large and small again, without anybody's help. */
 static void big_and_small(const struct limit *l)
 {
-    static struct node *root;
     size_t big = l->bytes / 4;
     for (int i = 0; i < 4; i++) {
         char *p = (char *)grey_alloc(GREY_NOSCAN, big);
@@ -114,21 +129,21 @@ static void big_and_small(const struct limit *l)
         hide(p);
         p = NULL;
         scrub_stack();
-        fill_up(&root, GREY_CONSERVATIVE, 64, l->bytes / 4);
-        root = NULL;
+        fill_up(64, l->bytes / 4);
+        drop();
     }
 }
 
 /* As many handles and weak references as there is memory for, or a good number. */
-static void handles(const struct limit *l, struct node *held)
+static void handles(const struct limit *l)
 {
     enum { MOST = 100000 };
     static grey_handle *h[MOST];
     static grey_weak *w[MOST];
     size_t n = 0;
     for (; n < MOST; n++) {
-        h[n] = grey_handle_create(held);
-        w[n] = h[n] == NULL ? NULL : grey_weak_create(held);
+        h[n] = grey_handle_create(held[0]);
+        w[n] = h[n] == NULL ? NULL : grey_weak_create(held[0]);
         if (w[n] == NULL) {
             CHECK(errno == ENOMEM, "%s: what cannot be had says ENOMEM (%d)", l->what, errno);
             if (h[n] != NULL)
@@ -138,7 +153,7 @@ static void handles(const struct limit *l, struct node *held)
     }
     CHECK(n > 0 || l->set != hard_limit, "%s: some handles and weak references", l->what);
     for (size_t i = 0; i < n; i++) {
-        CHECK(grey_handle_get(h[i]) == held && grey_weak_get(w[i]) == held, "%s: they lead to it", l->what);
+        CHECK(grey_handle_get(h[i]) == held[0] && grey_weak_get(w[i]) == held[0], "%s: they lead to it", l->what);
         grey_handle_release(h[i]);
         grey_weak_release(w[i]);
     }
@@ -146,14 +161,12 @@ static void handles(const struct limit *l, struct node *held)
 
 static void when_full(const struct limit *l)
 {
-    static struct node *root;
-    fill_up(&root, GREY_CONSERVATIVE, 2000, l->bytes * 4);
-    handles(l, root);
+    fill_up(2000, l->bytes * 4);
+    handles(l);
     errno = 0;
-    void *e = grey_ephemeron_create(root, root);
+    void *e = grey_ephemeron_create(held[0], held[0]);
     CHECK(e != NULL || errno == ENOMEM, "%s: an ephemeron, or ENOMEM", l->what);
-    root = NULL;
-    scrub_stack();
+    drop();
     grey_collect();
     CHECK(list_is_whole(list_new(1000), 1000), "%s: full of everything and dropped, there is memory again",
           l->what);
@@ -174,19 +187,18 @@ static void child(void *argument)
 /* ---- the hook --------------------------------------------------------------------------------- */
 
 static struct {
-    struct node *ballast;
     int calls;
     size_t size;
 } hook;
 
-static bool give_up_ballast(size_t size, void *data)
+static bool give_up(size_t size, void *data)
 {
     CHECK(data == &hook, "the hook gets its data");
     hook.calls++;
     hook.size = size;
-    if (hook.ballast == NULL)
+    if (held_count == 0)
         return false;
-    hook.ballast = NULL;
+    drop();
     grey_collect();
     return list_new(10) != NULL; /* it may allocate */
 }
@@ -195,8 +207,8 @@ static void child_hook(void *argument)
 {
     (void)argument;
     hard_limit(32 * MIB);
-    fill_up(&hook.ballast, GREY_CONSERVATIVE, 1000, 64 * MIB);
-    CHECK(hook.ballast != NULL && grey_no_memory_set(give_up_ballast, &hook), "a hook");
+    fill_up(1000, 64 * MIB);
+    CHECK(held_count > 0 && grey_no_memory_set(give_up, &hook), "a hook");
     void *p = grey_alloc(GREY_NOSCAN, 16 * MIB);
     CHECK(p != NULL && hook.calls == 1 && hook.size == 16 * MIB, "the hook makes room: %d calls, %zu bytes",
           hook.calls, hook.size);
@@ -219,9 +231,9 @@ static void child_manual(void *argument)
 int main(void)
 {
     static const struct limit limits[] = {
-        { "hard limit", 16 * MIB, hard_limit },     { "hard limit", 100 * MIB, hard_limit },
-        { "ulimit -v", 150 * MIB, address_space },  { "ulimit -v", 400 * MIB, address_space },
-        { "ulimit -d", 150 * MIB, data_size },
+        { "hard limit", 8 * MIB, hard_limit },     { "hard limit", 50 * MIB, hard_limit },
+        { "ulimit -v", 80 * MIB, address_space },  { "ulimit -v", 150 * MIB, address_space },
+        { "ulimit -d", 80 * MIB, data_size },
     };
     if (!FORKS)
         return SKIPPED;
