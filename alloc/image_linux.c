@@ -377,7 +377,8 @@ ptrdiff_t image_copy(void *to, uintptr_t from, size_t bytes)
 {
     struct iovec here = { to, bytes }, there = { (void *)from, bytes };
     int kept = errno;
-    long n = syscall(SYS_process_vm_readv, os_getpid(), &here, 1, &there, 1, 0);
+    /* Whole words: of a variadic int half of the register may be anything. */
+    long n = syscall(SYS_process_vm_readv, (long)os_getpid(), &here, 1L, &there, 1L, 0L);
     if (n < 0)
         n = errno == EFAULT ? 0 : -1;
     errno = kept;

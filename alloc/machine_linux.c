@@ -569,15 +569,16 @@ void machine_tls_learn(void)
     typedef void static_info(size_t *bytes, size_t *alignment);
     static_info *info;
     void *symbol = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
-    size_t alignment;
+    size_t bytes = 0, alignment;
     memcpy(&info, &symbol, sizeof info);
     if (info != NULL)
-        info(&tls.static_bytes, &alignment);
+        info(&bytes, &alignment);
 #if defined(__x86_64__)
     /* The size covers libc's record, too, which lies above the thread pointer. */
     const uint32_t *record = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
-    if (record != NULL && tls.static_bytes > *record)
-        tls.static_bytes -= *record;
+    if (record != NULL && bytes > *record)
+        bytes -= *record;
 #endif
+    tls.static_bytes = bytes;
     learn_keys();
 }

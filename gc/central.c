@@ -228,6 +228,7 @@ static void settle(struct span *s, unsigned used)
 {
     struct central *c = central_of(s);
     lock_take(&c->lock);
+    s->zeroed = 0;
     if (used == 0)
         s->list = LIST_NONE;
     else
@@ -294,7 +295,6 @@ struct span *central_exchange(grey_kind kind, unsigned class, struct span *old)
 
 void central_give(struct span *s)
 {
-    s->zeroed = 0;
     settle(s, used_slots(s));
 }
 

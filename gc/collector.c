@@ -112,6 +112,9 @@ bool gc_init(void)
     /* acquire: pairs with the release below; whoever sees DONE sees everything made. */
     if (likely(a32_load_acquire(&gc.init) == INIT_DONE))
         return true;
+    /* It takes the loader's lock, which a thread that waits below may hold: a constructor that allocates. So each
+       thread that comes here does it, with the same outcome. */
+    machine_tls_learn();
     if (a32_cas_acquire(&gc.init, INIT_NOT_YET, INIT_RUNNING))
         a32_store_release(&gc.init, init_once() ? INIT_DONE : INIT_NOT_YET);
     while (a32_load_acquire(&gc.init) == INIT_RUNNING)

@@ -201,7 +201,6 @@ static void thread_exit(void *record)
 
 void mutator_init(void)
 {
-    machine_tls_learn();
     mutators.has_key = pthread_key_create(&mutators.key, thread_exit) == 0;
     stop_init();
 }

@@ -13,9 +13,10 @@ static uint32_t near_entry(uintptr_t *address, uint32_t entry)
     return entry;
 }
 
+/* acquire: of a mark word it pairs with the release in sweep(), and keeps what follows from going first. */
 static bool bit_of(const struct atomicw *word, unsigned slot)
 {
-    return (aw_load_relaxed(word) >> (slot % 64) & 1) != 0;
+    return (aw_load_acquire(word) >> (slot % 64) & 1) != 0;
 }
 
 /* Slots that do not exist have clear bits. In a span not yet swept what is unmarked is dead already;

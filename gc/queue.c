@@ -13,6 +13,7 @@ static struct {
     struct packet *full, *empty; /* [lock:mark] */
     size_t empty_count;          /* [lock:mark] */
     size_t made, limit;          /* [lock:mark] */
+    bool refused;                /* [lock:mark] the system had no memory in this cycle */
     struct atomic32 full_count;  /* [atomic] changes under the lock */
 } pool = { .lock = LOCK_INIT(RANK_MARK) };
 
@@ -26,9 +27,13 @@ static void put_empty_locked(struct packet *p)
 
 static bool grow_locked(void)
 {
-    struct packet *chunk = os_map(CHUNK_PACKETS * sizeof *chunk);
-    if (chunk == NULL)
+    if (pool.refused)
         return false;
+    struct packet *chunk = os_map(CHUNK_PACKETS * sizeof *chunk);
+    if (chunk == NULL) {
+        pool.refused = true; /* asking for each word that does not fit would take longer than the cycle */
+        return false;
+    }
     pool.made += CHUNK_PACKETS;
     for (size_t i = 0; i < CHUNK_PACKETS; i++)
         put_empty_locked(&chunk[i]);
@@ -70,6 +75,7 @@ static void put_full_locked(struct packet *p, size_t count)
 void queue_reserve(size_t packets)
 {
     lock_take(&pool.lock);
+    pool.refused = false;
     while (pool.empty_count < packets && grow_locked())
         ;
     lock_drop(&pool.lock);

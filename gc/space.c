@@ -55,9 +55,12 @@ uint64_t space_live_bytes(void)
     return aw_load_relaxed(&account.live_bytes);
 }
 
+static uint64_t cached_bytes; /* [stopped] unused parts of cached runs: taken, though nothing is in them */
+
 void space_set_live_stopped(uint64_t marked_bytes)
 {
-    aw_store_relaxed(&account.live_bytes, marked_bytes);
+    aw_store_relaxed(&account.live_bytes, marked_bytes + cached_bytes);
+    cached_bytes = 0;
 }
 
 struct space_sums space_sums(void)
@@ -307,14 +310,15 @@ static unsigned slot_of(const struct span *s, uintptr_t address)
 static void mark_run(struct mutator *m, struct cached *c, struct grey_bin *bin)
 {
     (void)m;
-    if (bin->floor < bin->cursor)
+    cached_bytes += bin->cursor - bin->floor;
+    if (bin->floor < bin->cursor && !without(H1_RUN))
         mark_slots(c->span, slot_of(c->span, bin->floor), slot_of(c->span, bin->cursor - 1) + 1);
 }
 
 void space_mark_cached_stopped(struct mutator *m)
 {
-    if (!without(H1_RUN))
-        each_cached(m, mark_run);
+    each_cached(m, mark_run);
+    space_account(m); /* what it took before the mark is in what is marked, or dead */
     if (m->cache.tiny != 0) {
         struct span *s = pagemap_find(m->cache.tiny);
         unsigned slot = slot_of(s, m->cache.tiny);

@@ -142,8 +142,9 @@ static void handles(const struct limit *l)
     static grey_weak *w[MOST];
     size_t n = 0;
     for (; n < MOST; n++) {
-        h[n] = grey_handle_create(held[0]);
-        w[n] = h[n] == NULL ? NULL : grey_weak_create(held[0]);
+        struct node *object = held[n % held_count];
+        h[n] = grey_handle_create(object);
+        w[n] = h[n] == NULL ? NULL : grey_weak_create(object);
         if (w[n] == NULL) {
             CHECK(errno == ENOMEM, "%s: what cannot be had says ENOMEM (%d)", l->what, errno);
             if (h[n] != NULL)
@@ -153,7 +154,8 @@ static void handles(const struct limit *l)
     }
     CHECK(n > 0 || l->set != hard_limit, "%s: some handles and weak references", l->what);
     for (size_t i = 0; i < n; i++) {
-        CHECK(grey_handle_get(h[i]) == held[0] && grey_weak_get(w[i]) == held[0], "%s: they lead to it", l->what);
+        struct node *object = held[i % held_count];
+        CHECK(grey_handle_get(h[i]) == object && grey_weak_get(w[i]) == object, "%s: they lead to it", l->what);
         grey_handle_release(h[i]);
         grey_weak_release(w[i]);
     }
