@@ -98,20 +98,35 @@ static struct node **bucket_of(const struct index *x, uintptr_t key)
     return bucket_at(x, b < x->buckets ? b : h & low_mask(level));
 }
 
+static void chain_push(struct node **bucket, struct node *n)
+{
+    n->next = *bucket;
+    n->from = bucket;
+    if (n->next != NULL)
+        n->next->from = &n->next;
+    *bucket = n;
+}
+
+static void chain_unlink(struct node *n)
+{
+    *n->from = n->next;
+    if (n->next != NULL)
+        n->next->from = n->from;
+    n->next = NULL;
+    n->from = NULL;
+}
+
 /* Bucket b - 2^level gives those of its nodes to the new bucket b that belong there. */
 static void split(struct index *x)
 {
     size_t b = x->buckets++;
     struct node **to = bucket_at(x, b), **from = bucket_at(x, b - ((size_t)1 << highest_bit(b)));
-    while (*from != NULL) {
-        struct node *n = *from;
-        if (bucket_of(x, n->key) != to) {
-            from = &n->next;
+    for (struct node *n = *from, *next; n != NULL; n = next) {
+        next = n->next;
+        if (bucket_of(x, n->key) != to)
             continue;
-        }
-        *from = n->next;
-        n->next = *to;
-        *to = n;
+        chain_unlink(n);
+        chain_push(to, n);
     }
 }
 
@@ -137,20 +152,14 @@ bool index_add(struct index *x, struct node *n)
     uintptr_t count = aw_load_relaxed(&x->count); /* relaxed, here and below: under the lock */
     if (count >= x->buckets)
         grow(x);
-    struct node **b = bucket_of(x, n->key);
-    n->next = *b;
-    *b = n;
+    chain_push(bucket_of(x, n->key), n);
     aw_store_relaxed(&x->count, count + 1);
     return true;
 }
 
 void index_remove(struct index *x, struct node *n)
 {
-    struct node **at = bucket_of(x, n->key);
-    while (*at != n)
-        at = &(*at)->next;
-    *at = n->next;
-    n->next = NULL;
+    chain_unlink(n);
     aw_store_relaxed(&x->count, aw_load_relaxed(&x->count) - 1);
 }
 

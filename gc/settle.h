@@ -22,6 +22,7 @@ GREY_INLINE struct lock *lifetime_lock_of(const void *p)
 
 struct node {
     struct node *next;
+    struct node **from; /* what leads to it, so that of many nodes of a key any is removed at once */
     uintptr_t key; /* an address, or a multiple of MIN_ALIGN like one */
 };
 
