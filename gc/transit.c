@@ -75,8 +75,11 @@ static void note_thread_locked(struct transit *r, pthread_t thread)
     r->known = true;
     for (struct transit *old = transits.list; old != NULL; old = next) {
         next = old->next;
-        if (old != r && old->known && old->ended && pthread_equal(old->thread, thread))
-            drop_locked(old);
+        if (old == r || !old->known || !old->ended || !pthread_equal(old->thread, thread))
+            continue;
+        /* Its creator may not have come back from pthread_create() yet: then the creator drops it. */
+        old->forgotten = true;
+        drop_if_done_locked(old);
     }
 }
 

@@ -14,7 +14,7 @@
 
 struct phase {
     unsigned threads;
-    uint64_t stress, percent, min_heap, workers, verify, check_trace;
+    uint64_t stress, percent, min_heap, workers, verify, check_trace, memory_limit;
     size_t most;        /* bytes of the largest objects */
     uint64_t limit;     /* bytes of objects from which on nothing may hold more */
     double seconds;
@@ -45,6 +45,7 @@ static struct phase phase_choose(uint64_t *random)
     p.workers = PICK(random, 0, 1, 2, 4);
     p.verify = PICK(random, 0, 0, 1);
     p.check_trace = PICK(random, 0, 0, 1);
+    p.memory_limit = PICK(random, 0, 0, 0, 20 * MIB);
     p.module = random_below(random, 2) == 0;
     p.most = PICK(random, 600, 40 * KIB, 300 * KIB, 4 * MIB);
     p.limit = p.stress == 0 ? 48 * MIB : p.stress >= 100 ? 12 * MIB : p.stress >= 5 ? 2 * MIB : 400 * KIB;
@@ -59,7 +60,8 @@ static void phase_set(const struct phase *p)
 {
     bool done = grey_set(GREY_SET_STRESS, p->stress) && grey_set(GREY_SET_PERCENT, p->percent) &&
                 grey_set(GREY_SET_MIN_HEAP, p->min_heap) && grey_set(GREY_SET_WORKERS, p->workers) &&
-                grey_set(GREY_SET_VERIFY, p->verify) && grey_set(GREY_SET_CHECK_TRACE, p->check_trace);
+                grey_set(GREY_SET_VERIFY, p->verify) && grey_set(GREY_SET_CHECK_TRACE, p->check_trace) &&
+                grey_set(GREY_SET_MEMORY_LIMIT, p->memory_limit);
     if (!done)
         stress_failed(0, "a setting was refused");
     world.most = p->most;
@@ -89,10 +91,33 @@ static void say_state(const char *what)
             (unsigned long long)s.marked_bytes >> 10);
 }
 
+/* What the header promises of every answer. */
 static void check_statistics(void)
 {
     struct grey_gc_stats s = statistics();
-    if (s.objects_allocated < s.objects_freed || s.bytes_allocated < s.bytes_freed)
+    uint64_t pauses = 0;
+    for (size_t i = 0; i < GREY_PAUSE_BUCKETS; i++)
+        pauses += s.pause_histogram[i];
+    const struct {
+        uint64_t a, b;
+        const char *what;
+    } sums[] = {
+        { s.heap_live_bytes, s.marked_bytes + s.fresh_bytes, "live bytes" },
+        { s.objects_allocated, s.objects_freed + s.objects_live, "objects" },
+        { s.bytes_allocated, s.bytes_freed + s.bytes_live, "bytes" },
+        { s.mapped_bytes, s.in_use_bytes + s.warm_bytes + s.released_bytes, "pages" },
+        { s.cycles, pauses, "pauses" },
+        { s.cycles,
+          s.growth_cycles + s.limit_cycles + s.forced_cycles + s.stress_cycles + s.period_cycles +
+              s.no_memory_cycles,
+          "cycles" },
+        { s.stop_ns_total, s.stopping_ns + s.roots_ns + s.marking_ns + s.settling_ns + s.resuming_ns, "time" },
+    };
+    for (size_t i = 0; i < COUNT(sums); i++)
+        if (sums[i].a != sums[i].b)
+            stress_failed(0, "statistics: %s: %llu is not %llu", sums[i].what, (unsigned long long)sums[i].a,
+                          (unsigned long long)sums[i].b);
+    if (s.objects_freed > s.objects_allocated || s.bytes_freed > s.bytes_allocated)
         stress_failed(0, "statistics: more was freed than allocated");
 }
 
@@ -111,7 +136,7 @@ static void watch_heap(void)
 static void phase_event(uint64_t *random)
 {
     static int null = -1;
-    switch (random_below(random, 12)) {
+    switch (random_below(random, 13)) {
     case 0:
         if (arguments.forks)
             fork_once(random_next(random));
@@ -133,6 +158,9 @@ static void phase_event(uint64_t *random)
         break;
     case 5:
         check_statistics();
+        break;
+    case 6:
+        detached_begin(random_next(random));
         break;
     default: {
         unsigned number = (unsigned)random_below(random, the.phase.threads);
@@ -166,6 +194,8 @@ static void phase_run(uint64_t *random)
     for (unsigned i = 0; i < the.phase.threads; i++)
         thread_join(&the.thread[i]);
     __atomic_store_n(&world.stop, 0, __ATOMIC_RELAXED);
+    detached_wait();
+    fibers_drop();
     module_unload(random);
     if (!grey_verify())
         stress_failed(0, "grey_verify found something");

@@ -17,6 +17,7 @@ enum place_kind {
     PLACE_GLOBAL,     /* a variable of the program */
     PLACE_MODULE,     /* a variable of a loaded module */
     PLACE_SLOTS,      /* grey_slots_add */
+    PLACE_CALLBACK,   /* told by a root callback */
     PLACE_HANDLE,
 };
 
@@ -105,7 +106,7 @@ static void place_store(struct place *at, struct ref r, uint64_t *random)
 
 /* ---- places that all threads use ------------------------------------------------------------------ */
 
-enum { SHARED = 320, SHARED_GLOBALS = 64, SHARED_EACH = 64, MODULE_PLACES = 16 };
+enum { SHARED_GLOBALS = 64, SHARED_EACH = 64, SHARED = SHARED_GLOBALS + 5 * SHARED_EACH, MODULE_PLACES = 16 };
 
 static void *globals_data[SHARED_GLOBALS / 2] = { &objects }; /* .data */
 static void *globals_bss[SHARED_GLOBALS / 2];
@@ -113,7 +114,7 @@ static void *globals_bss[SHARED_GLOBALS / 2];
 static struct {
     struct place *place; /* SHARED, and MODULE_PLACES while the module is loaded */
     size_t count;
-    void **range, **slots, **block;
+    void **range, **slots, **block, **told;
 } shared;
 
 static void **words_new(size_t count)
@@ -130,6 +131,13 @@ static void places_of(struct place *at, enum place_kind kind, void **slots, size
         at[i] = (struct place){ .kind = kind, .slot = slots + i };
 }
 
+/* Threads are stopped. */
+static void tell_roots(void *data, struct grey_tracer *t)
+{
+    for (size_t i = 0; i < SHARED_EACH; i++)
+        grey_trace(t, (void **)data + i);
+}
+
 static void shared_begin(void)
 {
     struct place *at = shared.place = calloc(SHARED + MODULE_PLACES, sizeof *at);
@@ -139,14 +147,16 @@ static void shared_begin(void)
     places_of(at + COUNT(globals_data), PLACE_GLOBAL, globals_bss, COUNT(globals_bss));
     shared.range = words_new(SHARED_EACH);
     shared.slots = words_new(SHARED_EACH);
+    shared.told = words_new(SHARED_EACH);
     shared.block = (void **)grey_alloc_root(SHARED_EACH * 8);
     if (shared.block == NULL || !grey_root_add(shared.range, SHARED_EACH * 8) ||
-        !grey_slots_add(shared.slots, SHARED_EACH))
+        !grey_slots_add(shared.slots, SHARED_EACH) || !grey_root_callback_add(tell_roots, shared.told))
         stress_failed(0, "no shared roots");
     places_of(at + SHARED_GLOBALS, PLACE_RANGE, shared.range, SHARED_EACH);
     places_of(at + SHARED_GLOBALS + SHARED_EACH, PLACE_SLOTS, shared.slots, SHARED_EACH);
     places_of(at + SHARED_GLOBALS + 2 * SHARED_EACH, PLACE_BLOCK, shared.block, SHARED_EACH);
-    for (size_t i = SHARED_GLOBALS + 3 * SHARED_EACH; i < SHARED; i++)
+    places_of(at + SHARED_GLOBALS + 3 * SHARED_EACH, PLACE_CALLBACK, shared.told, SHARED_EACH);
+    for (size_t i = SHARED_GLOBALS + 4 * SHARED_EACH; i < SHARED; i++)
         if ((at[i] = (struct place){ .kind = PLACE_HANDLE, .handle = grey_handle_create(NULL) }).handle == NULL)
             stress_failed(0, "no handle");
 }

@@ -102,15 +102,40 @@ static void step_value(struct worker *w)
         value_pop(w);
 }
 
+/* Others may do the same to an object that they hold, too: each has its turn. */
 static void step_finalizer(struct worker *w)
 {
     struct ref r = own_ref(w);
-    if (r.p != NULL)
-        finalizer_give(r);
+    size_t what = random_below(&w->random, 8);
+    if (r.p != NULL && stripe_take(r.id)) {
+        if (what < 6 || track.brings_back)
+            finalizer_give(r);
+        else
+            finalizer_change(r, what == 6);
+        stripe_drop(r.id);
+    }
     grey_keep(r.p);
     r = resurrected_take(&w->random);
     if (r.p != NULL)
         place_store(any_place(w), r, &w->random);
+}
+
+/* A cleanup that is called off does not run. */
+static void on_cancelled(void *data)
+{
+    (void)data;
+    stress_failed(0, "a cleanup ran that was cancelled");
+}
+
+static void step_cancel(struct worker *w)
+{
+    struct ref r = own_ref(w);
+    if (r.p == NULL || (r.id & ID_TINY) != 0)
+        return;
+    uint64_t id = grey_cleanup_add(r.p, on_cancelled, NULL);
+    if (id == 0 || !grey_cleanup_cancel(id) || grey_cleanup_cancel(id))
+        stress_failed(step_now, "a cleanup could not be cancelled just once");
+    grey_keep(r.p);
 }
 
 /* ---- objects of one owner: early free, realloc, shrink ------------------------------------------ */
@@ -258,7 +283,8 @@ static __attribute__((noinline)) void step_jump(struct worker *w)
 
 static void step_collect(struct worker *w)
 {
-    switch (random_below(&w->random, 8)) {
+    struct grey_class_stats rows[64];
+    switch (random_below(&w->random, 10)) {
     case 0:
         grey_collect();
         break;
@@ -281,6 +307,12 @@ static void step_collect(struct worker *w)
         grey_external(100000);
         step_new(w);
         grey_external(-100000);
+        break;
+    case 6:
+        grey_finalizers_run();
+        break;
+    case 7:
+        grey_class_stats(rows, COUNT(rows));
         break;
     default:
         grey_safepoint();
@@ -318,7 +350,7 @@ static const struct {
     { step_exchange, 90 }, { step_value, 60 },   { step_private, 30 },    { step_finalizer, 30 },
     { step_weak, 40 },     { step_ephemeron, 30 }, { step_table, 20 },    { step_pool, 20 },
     { step_object_at, 30 }, { step_blocking, 2 }, { step_critical, 3 },   { step_jump, 3 },
-    { step_collect, 2 },   { step_libc, 10 },
+    { step_collect, 3 },   { step_libc, 10 },   { step_cancel, 10 },
 };
 
 static void one_step(struct worker *w)

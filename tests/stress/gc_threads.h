@@ -11,7 +11,10 @@ enum { CHILD_SECONDS = 240, THREADS_MOST = 64 };
 
 static __thread struct fiber *fiber_starting;
 
-static void fiber_leave(struct fiber *f)
+/* Parked fibers that any thread may take and resume. */
+static struct fiber *fibers_free[8]; /* atomic */
+
+__attribute__((noinline)) static void fiber_leave(struct fiber *f)
 {
     struct worker *w = f->worker;
     w->frame = w->main;
@@ -35,9 +38,9 @@ static void fiber_main(void)
     fiber_leave(f);
 }
 
-static void fiber_enter(struct fiber *f)
+__attribute__((noinline)) static void fiber_enter(struct worker *w, struct fiber *f)
 {
-    struct worker *w = f->worker;
+    f->worker = w;
     fiber_starting = f;
     if (f->place[0].slot != NULL)
         w->frame = f->place;
@@ -45,15 +48,12 @@ static void fiber_enter(struct fiber *f)
     swapcontext(&w->main_context, &f->context);
 }
 
-static struct fiber *fiber_new(struct worker *w)
+static struct fiber *fiber_new(void)
 {
     struct fiber *f = (struct fiber *)words_new(sizeof *f / 8 + 1);
-    f->worker = w;
     f->stack = (char *)words_new(FIBER_BYTES / 8);
     f->fiber = grey_fiber_create(f->stack, FIBER_BYTES);
-    if (w->main_fiber == NULL)
-        w->main_fiber = grey_fiber_self();
-    if (f->fiber == NULL || w->main_fiber == NULL)
+    if (f->fiber == NULL)
         stress_failed(step_now, "no fiber");
     getcontext(&f->context);
     f->context.uc_stack.ss_sp = f->stack;
@@ -63,12 +63,12 @@ static struct fiber *fiber_new(struct worker *w)
 }
 
 /* Ended in good order, or just left as it is with all that its stack holds. */
-static void fiber_end(struct fiber *f)
+static void fiber_end(struct worker *w, struct fiber *f)
 {
-    if (random_below(&f->worker->random, 2) == 0) {
+    if (w != NULL && random_below(&w->random, 2) == 0) {
         f->ends = true;
         while (!f->ended)
-            fiber_enter(f);
+            fiber_enter(w, f);
     }
     for (size_t i = 0; i < FRAME; i++)
         unhold((struct ref){ f, f->place[i].id });
@@ -80,14 +80,30 @@ static void fiber_end(struct fiber *f)
 static void fiber_step(struct worker *w)
 {
     size_t i = random_below(&w->random, FIBERS);
+    if (w->main_fiber == NULL)
+        w->main_fiber = grey_fiber_self();
     if (w->fiber[i] == NULL) {
-        w->fiber[i] = fiber_new(w);
+        w->fiber[i] = fiber_new();
     } else if (random_below(&w->random, 20) == 0) {
-        fiber_end(w->fiber[i]);
+        fiber_end(w, w->fiber[i]);
         w->fiber[i] = NULL;
         return;
+    } else if (random_below(&w->random, 8) == 0) {
+        struct fiber **at = &fibers_free[random_below(&w->random, COUNT(fibers_free))];
+        w->fiber[i] = __atomic_exchange_n(at, w->fiber[i], __ATOMIC_ACQ_REL);
+        if (w->fiber[i] == NULL)
+            return;
     }
-    fiber_enter(w->fiber[i]);
+    fiber_enter(w, w->fiber[i]);
+}
+
+static void fibers_drop(void)
+{
+    for (size_t i = 0; i < COUNT(fibers_free); i++) {
+        struct fiber *f = __atomic_exchange_n(&fibers_free[i], NULL, __ATOMIC_ACQ_REL);
+        if (f != NULL)
+            fiber_end(NULL, f);
+    }
 }
 
 /* ---- forks ------------------------------------------------------------------------------------------- */
@@ -169,7 +185,7 @@ static void worker_over(void *argument)
     grey_thread_cooperative(false);
     for (int i = 0; i < FIBERS; i++)
         if (w->fiber[i] != NULL)
-            fiber_end(w->fiber[i]);
+            fiber_end(w, w->fiber[i]);
     worker_end(w);
 }
 
@@ -271,6 +287,33 @@ static void *plain_work(void *argument)
     if (how % 4 == 1)
         pthread_exit(NULL);
     return NULL;
+}
+
+/* Threads that nobody joins: how many are still there. */
+static int detached_threads; /* atomic */
+
+static void *detached_work(void *argument)
+{
+    struct start *s = (struct start *)argument;
+    check_start(s, "a detached thread's argument");
+    child_thread((void *)(uintptr_t)s->seed);
+    check_start(s, "a detached thread's argument, at its end,");
+    __atomic_fetch_sub(&detached_threads, 1, __ATOMIC_RELEASE);
+    return new_result(1);
+}
+
+static void detached_begin(uint64_t seed)
+{
+    pthread_t t;
+    __atomic_fetch_add(&detached_threads, 1, __ATOMIC_RELAXED);
+    if (grey_pthread_create(&t, NULL, detached_work, new_result(seed)) != 0 || grey_pthread_detach(t) != 0)
+        stress_failed(0, "no detached thread");
+}
+
+static void detached_wait(void)
+{
+    while (__atomic_load_n(&detached_threads, __ATOMIC_ACQUIRE) != 0)
+        grey_blocking_call(nap, (void *)(uintptr_t)1000000);
 }
 
 struct thread {

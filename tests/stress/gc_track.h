@@ -207,6 +207,18 @@ static void finalizer_give(struct ref r)
         stress_failed(step_now, "no finalizer for %p", r.p);
 }
 
+/* It is taken away again, or replaced by itself: it has not run, as the caller holds the object. */
+static void finalizer_change(struct ref r, bool away)
+{
+    struct record *record = record_of(r.id);
+    if (record == NULL || __atomic_load_n(&record->finalizer, __ATOMIC_ACQUIRE) != FINALIZER_SET)
+        return;
+    if (!grey_finalizer_set(r.p, away ? NULL : on_finalize, record))
+        stress_failed(step_now, "the finalizer of %p could not be changed", r.p);
+    if (away)
+        __atomic_store_n(&record->finalizer, FINALIZER_NONE, __ATOMIC_RELEASE);
+}
+
 /* Takes back an object that a finalizer has brought back; { NULL } when there is none. */
 static struct ref resurrected_take(uint64_t *random)
 {

@@ -235,7 +235,7 @@ static const char *where_is(struct worker *w, uint64_t id)
     static const char *const names[] = { "a local variable", "a value stack", "thread-local storage",
                                          "a module's thread-local storage", "a thread-specific value",
                                          "a range", "a root block", "a variable", "a module's variable",
-                                         "registered slots", "a handle" };
+                                         "registered slots", "a root callback", "a handle" };
     for (size_t i = 0; i < w->own_count; i++)
         if (w->own[i].id == id)
             return names[w->own[i].kind];
