@@ -4,6 +4,7 @@
 #include "alloc/mcentral.h"
 #include "alloc/options.h"
 #include "alloc/os.h"
+#include "alloc/upcall.h"
 
 #define TICK_MS       250
 #define IDLE_TICKS    8
@@ -166,6 +167,18 @@ static bool worth_trying(void)
     return skipped >= UINT32_C(1) << (refused < 20 ? refused : 20) >> 1;
 }
 
+static bool start_helper(void)
+{
+    static const struct os_helper helper = { help, NULL, "grey-scavenger" };
+    const struct upcall *up = upcall();
+    if (up != NULL)
+        up->block_enter();
+    bool started = os_helper_start(&helper);
+    if (up != NULL)
+        up->block_leave();
+    return started;
+}
+
 void scavenger_start(const void *caller)
 {
     if (os_is_loader(caller) || is_alone())
@@ -174,8 +187,7 @@ void scavenger_start(const void *caller)
     if (!worth_trying() || !a32_cas_acquire(&scavenger.running, 0, 1))
         return;
     a32_store_relaxed(&scavenger.skipped, 0);
-    static const struct os_helper helper = { help, NULL, "grey-scavenger" };
-    if (os_helper_start(&helper)) {
+    if (start_helper()) {
         a32_store_relaxed(&scavenger.refused, 0);
     } else {
         a32_store_relaxed(&scavenger.refused, a32_load_relaxed(&scavenger.refused) + 1);

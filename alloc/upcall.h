@@ -16,6 +16,9 @@ struct upcall {
     void (*fork_each_lock)(void (*f)(struct lock *l));
     void (*fork_parent)(void);
     void (*fork_child)(void);
+    /* Between them the thread may wait for libc's locks: nobody waits for it to stop. */
+    void (*block_enter)(void);
+    void (*block_leave)(void);
     void (*print)(int fd); /* the collector's part of the summary; may be NULL */
 };
 GREY_HIDDEN extern struct atomicw upcalls; /* [atomic] const struct upcall *, set once */

@@ -72,6 +72,8 @@ static const struct upcall calls = {
     .fork_each_lock = fork_each_lock,
     .fork_parent = fork_end,
     .fork_child = fork_child,
+    .block_enter = grey_blocking_enter,
+    .block_leave = grey_blocking_leave,
     .print = gcstats_print,
 };
 

@@ -429,7 +429,11 @@ void finalize_wake(void)
 {
     if (waiting() == 0 || is_pumped() || nudge() || !a32_cas_acquire(&due.running, 0, 1))
         return;
-    if (!os_helper_start(&helper))
+    /* libc's locks, which starting a thread waits for, may be held by a thread that is stopped. */
+    grey_blocking_enter();
+    bool started = os_helper_start(&helper);
+    grey_blocking_leave();
+    if (!started)
         a32_store_release(&due.running, 0); /* harmless: the next cycle tries again */
 }
 

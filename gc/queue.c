@@ -92,6 +92,7 @@ static void use(struct queue *q, struct packet *p, size_t count)
 bool queue_open(struct queue *q)
 {
     lock_take(&pool.lock);
+    pool.refused = false;
     struct packet *top = take_empty_locked(), *spare = top == NULL ? NULL : take_empty_locked();
     if (top != NULL && spare == NULL)
         put_empty_locked(top);

@@ -100,6 +100,16 @@ static void in_sections(void)
     grey_critical_enter();
     in_child("in a critical section", child_in_section, NULL);
     grey_critical_leave();
+    grey_blocking_enter();
+    pid_t pid = fork();
+    grey_blocking_leave();
+    if (pid == 0) {
+        alarm(CHILD_SECONDS);
+        failures = 0;
+        exercise();
+        _exit(failures);
+    }
+    CHECK(grey_blocking_call(wait_for, (void *)(intptr_t)pid) == NULL, "forked in a blocking region");
     grey_disable();
     in_child("disabled", child_goes_on, list_new(30000));
     grey_enable();

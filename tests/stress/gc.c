@@ -119,6 +119,8 @@ static void check_statistics(void)
                           (unsigned long long)sums[i].b);
     if (s.objects_freed > s.objects_allocated || s.bytes_freed > s.bytes_allocated)
         stress_failed(0, "statistics: more was freed than allocated");
+    if (s.fresh_bytes > s.mapped_bytes || s.marked_bytes > s.mapped_bytes)
+        stress_failed(0, "statistics: more lives than is mapped");
 }
 
 /* ---- a phase ----------------------------------------------------------------------------------------- */
@@ -206,6 +208,7 @@ static void phase_run(uint64_t *random)
 __attribute__((noinline)) static void drop_all(uint64_t *random)
 {
     shared_clear(random);
+    memset(mail, 0, sizeof mail);
     grey_collect();
     grey_blocking_call(nap, (void *)(uintptr_t)2000000);
     grey_finalizers_run();

@@ -178,6 +178,33 @@ static void resize_and_check(struct worker *w, struct ref r, struct shape s)
     grey_free(r.p);
 }
 
+/* Objects of one owner at a time, which somebody else frees: their span may be another thread's. */
+static struct {
+    void *p;
+    uint64_t id;
+    int busy; /* atomic */
+} mail[32];
+
+static void step_mail(struct worker *w)
+{
+    for (int n = 0; n < 4; n++) {
+        size_t i = random_below(&w->random, COUNT(mail));
+        struct ref r = object_new(&w->random, 200, 0), old;
+        if (r.p == NULL)
+            stress_failed(step_now, "no memory");
+        if (__atomic_exchange_n(&mail[i].busy, 1, __ATOMIC_ACQUIRE) != 0)
+            continue;
+        old = (struct ref){ mail[i].p, mail[i].id };
+        mail[i].p = r.p;
+        mail[i].id = r.id;
+        __atomic_store_n(&mail[i].busy, 0, __ATOMIC_RELEASE);
+        if (old.p == NULL)
+            continue;
+        ref_check(old, true);
+        grey_free(old.p);
+    }
+}
+
 static void step_private(struct worker *w)
 {
     struct ref r = make(w);
@@ -351,6 +378,7 @@ static const struct {
     { step_weak, 40 },     { step_ephemeron, 30 }, { step_table, 20 },    { step_pool, 20 },
     { step_object_at, 30 }, { step_blocking, 2 }, { step_critical, 3 },   { step_jump, 3 },
     { step_collect, 3 },   { step_libc, 10 },   { step_cancel, 10 },
+    { step_mail, 30 },
 };
 
 static void one_step(struct worker *w)

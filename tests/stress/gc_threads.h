@@ -161,9 +161,15 @@ __attribute__((noinline)) static int child(uint64_t random)
     return 0;
 }
 
+/* Now and then in a blocking region, which the child leaves, too. */
 static void fork_once(uint64_t seed)
 {
+    bool blocking = seed % 4 == 0;
+    if (blocking)
+        grey_blocking_enter();
     pid_t pid = fork();
+    if (blocking)
+        grey_blocking_leave();
     if (pid == 0)
         _exit(child(seed));
     int status = pid < 0 ? -1 : (int)(intptr_t)grey_blocking_call(wait_for_child, (void *)(intptr_t)pid);
@@ -178,6 +184,52 @@ static void fork_once(uint64_t seed)
 struct start {
     uint64_t id, seed, check;
 };
+
+/* The result of a thread: nothing else holds it until somebody joins the thread. */
+static void *new_result(uint64_t seed)
+{
+    struct start *s = (struct start *)grey_alloc(GREY_NOSCAN, sizeof *s);
+    if (s == NULL)
+        stress_failed(step_now, "no memory for a thread's result");
+    *s = (struct start){ new_id(0), seed, 0 };
+    s->check = pattern_at(s->id, seed % 1000);
+    return s;
+}
+
+static void check_start(const struct start *s, const char *what)
+{
+    if (s->check != pattern_at(s->id, s->seed % 1000))
+        stress_failed(step_now, "%s is lost: %p", what, (const void *)s);
+}
+
+/* Threads that nobody joins: how many are still there. */
+static int detached_threads; /* atomic */
+
+static void *detached_work(void *argument)
+{
+    struct start *s = (struct start *)argument;
+    check_start(s, "a detached thread's argument");
+    child_thread((void *)(uintptr_t)s->seed);
+    check_start(s, "a detached thread's argument, at its end,");
+    __atomic_fetch_sub(&detached_threads, 1, __ATOMIC_RELEASE);
+    return new_result(1);
+}
+
+static void detached_begin(uint64_t seed)
+{
+    pthread_t t;
+    if (__atomic_load_n(&detached_threads, __ATOMIC_RELAXED) > 20)
+        return;
+    __atomic_fetch_add(&detached_threads, 1, __ATOMIC_RELAXED);
+    if (grey_pthread_create(&t, NULL, detached_work, new_result(seed)) != 0 || grey_pthread_detach(t) != 0)
+        stress_failed(0, "no detached thread");
+}
+
+static void detached_wait(void)
+{
+    while (__atomic_load_n(&detached_threads, __ATOMIC_ACQUIRE) != 0)
+        grey_blocking_call(nap, (void *)(uintptr_t)1000000);
+}
 
 static void worker_over(void *argument)
 {
@@ -204,6 +256,8 @@ static void work_steps(struct worker *w)
             fiber_step(w);
         if (i % 64 == 0)
             may_be_cancelled();
+        if (!w->cooperative && random_below(&w->random, 1000) == 0)
+            detached_begin(random_next(&w->random));
         if (!w->cooperative && __atomic_load_n(&fork_wanted, __ATOMIC_RELAXED) != 0 &&
             __atomic_exchange_n(&fork_wanted, 0, __ATOMIC_ACQUIRE) != 0)
             fork_once(random_next(&w->random));
@@ -240,23 +294,6 @@ static void run(uint64_t seed, bool leaves_keys, bool cooperative)
     pthread_cleanup_pop(1);
 }
 
-/* The result of a thread: nothing else holds it until somebody joins the thread. */
-static void *new_result(uint64_t seed)
-{
-    struct start *s = (struct start *)grey_alloc(GREY_NOSCAN, sizeof *s);
-    if (s == NULL)
-        stress_failed(step_now, "no memory for a thread's result");
-    *s = (struct start){ new_id(0), seed, 0 };
-    s->check = pattern_at(s->id, seed % 1000);
-    return s;
-}
-
-static void check_start(const struct start *s, const char *what)
-{
-    if (s->check != pattern_at(s->id, s->seed % 1000))
-        stress_failed(step_now, "%s is lost: %p", what, (const void *)s);
-}
-
 /* What a thread is like beside its seed's number. */
 static uint64_t choice(uint64_t seed)
 {
@@ -287,33 +324,6 @@ static void *plain_work(void *argument)
     if (how % 4 == 1)
         pthread_exit(NULL);
     return NULL;
-}
-
-/* Threads that nobody joins: how many are still there. */
-static int detached_threads; /* atomic */
-
-static void *detached_work(void *argument)
-{
-    struct start *s = (struct start *)argument;
-    check_start(s, "a detached thread's argument");
-    child_thread((void *)(uintptr_t)s->seed);
-    check_start(s, "a detached thread's argument, at its end,");
-    __atomic_fetch_sub(&detached_threads, 1, __ATOMIC_RELEASE);
-    return new_result(1);
-}
-
-static void detached_begin(uint64_t seed)
-{
-    pthread_t t;
-    __atomic_fetch_add(&detached_threads, 1, __ATOMIC_RELAXED);
-    if (grey_pthread_create(&t, NULL, detached_work, new_result(seed)) != 0 || grey_pthread_detach(t) != 0)
-        stress_failed(0, "no detached thread");
-}
-
-static void detached_wait(void)
-{
-    while (__atomic_load_n(&detached_threads, __ATOMIC_ACQUIRE) != 0)
-        grey_blocking_call(nap, (void *)(uintptr_t)1000000);
 }
 
 struct thread {
