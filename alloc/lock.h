@@ -47,20 +47,30 @@ extern GREY_HIDDEN __thread struct lock_thread lock_self __attribute__((tls_mode
 GREY_HIDDEN void lock_on_free(void (*fn)(void));
 GREY_HIDDEN void lock_leave_slow(void);
 
+/* Out of the compiler's sight: gcc 12's UBSan tests the offset of a thread-local for null, not its address. */
+static inline struct lock_thread *lock_thread_here(void)
+{
+    struct lock_thread *self = &lock_self;
+    __asm__("" : "+r"(self));
+    return self;
+}
+
 /* relaxed, in both: between a thread and its own signal handler the compiler's order is all there is. */
 static inline void lock_enter(void)
 {
-    a32_store_relaxed(&lock_self.depth, a32_load_relaxed(&lock_self.depth) + 1);
+    struct lock_thread *self = lock_thread_here();
+    a32_store_relaxed(&self->depth, a32_load_relaxed(&self->depth) + 1);
     __asm__ __volatile__("" : : : "memory");
 }
 
 static inline void lock_leave(void)
 {
     __asm__ __volatile__("" : : : "memory");
-    uint32_t left = a32_load_relaxed(&lock_self.depth) - 1;
-    a32_store_relaxed(&lock_self.depth, left);
+    struct lock_thread *self = lock_thread_here();
+    uint32_t left = a32_load_relaxed(&self->depth) - 1;
+    a32_store_relaxed(&self->depth, left);
     __asm__ __volatile__("" : : : "memory");
-    if (unlikely(left == 0 && a32_load_relaxed(&lock_self.deferred) != 0))
+    if (unlikely(left == 0 && a32_load_relaxed(&self->deferred) != 0))
         lock_leave_slow();
 }
 
