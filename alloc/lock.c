@@ -69,8 +69,8 @@ void lock_fork_take(struct lock *l)
 void lock_fork_release(struct lock *l)
 {
     /* release, both: pairs with the acquire of whoever takes it next. */
-    if (a32_cas_release(&l->state, FOR_FORK, FREE))
-        return;
+    if (!is_for_fork(l) || a32_cas_release(&l->state, FOR_FORK, FREE))
+        return; /* or it was made meanwhile, and not taken */
     a32_store_release(&l->state, FREE);
     os_futex_wake(&l->state, INT_MAX);
 }

@@ -34,6 +34,7 @@ static struct lock cycle_lock = LOCK_INIT(RANK_CYCLE);
 
 static struct {
     struct atomic32 init;         /* [atomic] */
+    struct atomic32 init_process; /* [atomic] who set INIT_RUNNING */
     struct atomicw trigger, goal; /* [atomic] heap sizes: a cycle begins; it should be over */
     struct atomicw growth;        /* [atomic] the goal by growth alone, which the memory limit may lower */
     struct atomicw put_off_ns;    /* [atomic] until then no cycle for the limit's sake alone */
@@ -41,10 +42,11 @@ static struct {
     struct atomicw last_ns;       /* [atomic] the end of the last */
     struct atomicw external;      /* [atomic] bytes outside the heap as of then */
     struct atomicw countdown;     /* [atomic] allocations until the next cycle under stress */
-    struct atomicw forker;        /* [atomic] the mutator that forks just now */
+    struct atomic32 forker;       /* [atomic] the thread that forks just now, or 0 */
+    bool fork_entered;            /* [lock:cycle] it is busy for the fork */
     struct pacer_limiter limiter; /* [lock:cycle] */
     struct atomicw marked_bytes, root_bytes; /* [atomic] of the last cycle */
-} gc = { .forker = { (uintptr_t)-1 } };
+} gc;
 
 uint64_t collector_goal(void)
 {
@@ -117,10 +119,17 @@ bool gc_init(void)
     /* It takes the loader's lock, which a thread that waits below may hold: a constructor that allocates. So each
        thread that comes here does it, with the same outcome. */
     machine_tls_learn();
-    if (a32_cas_acquire(&gc.init, INIT_NOT_YET, INIT_RUNNING))
+    if (a32_cas_acquire(&gc.init, INIT_NOT_YET, INIT_RUNNING)) {
+        a32_store_relaxed(&gc.init_process, (uint32_t)os_getpid()); /* relaxed: for forked children */
         a32_store_release(&gc.init, init_once() ? INIT_DONE : INIT_NOT_YET);
-    while (a32_load_acquire(&gc.init) == INIT_RUNNING)
+    }
+    while (a32_load_acquire(&gc.init) == INIT_RUNNING) {
         machine_yield(); /* some hundred microseconds, once */
+        /* Forked amid another thread's: it begins anew. */
+        uint32_t process = a32_load_relaxed(&gc.init_process);
+        if (process != 0 && process != (uint32_t)os_getpid() && a32_cas_full(&gc.init, INIT_RUNNING, INIT_NOT_YET))
+            return gc_init();
+    }
     return a32_load_acquire(&gc.init) == INIT_DONE;
 }
 
@@ -377,9 +386,10 @@ static void drop_both(struct mutator *m)
 }
 
 /* Another library's fork handler may allocate: no cycle begins amid a fork. */
-static bool is_forking(const struct mutator *m)
+static bool is_forking(void)
 {
-    return aw_load_relaxed(&gc.forker) == (uintptr_t)m; /* relaxed: set by this thread, or by another one */
+    uint32_t forker = a32_load_relaxed(&gc.forker); /* relaxed: set by this thread, or by another one */
+    return unlikely(forker != 0) && forker == (uint32_t)os_gettid();
 }
 
 /* Free pages that are kept warm count, too: beyond the soft limit they are given back at once. */
@@ -395,7 +405,7 @@ static void keep_limit(void)
    which change while it marks, only what they saved of the caller's registers is. */
 GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
 {
-    if (is_forking(m))
+    if (is_forking())
         return false;
     lock_both(m);
     bool done = still_wanted(reason) && run(m, reason, machine_caller_sp());
@@ -404,6 +414,7 @@ GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
         return false;
     if (!space_is_swept())
         sweeper_wake();
+    machine_yield(); /* who waits for the lock goes first, if this thread asks for it again at once */
     lifetime_after_cycle();
     keep_limit();
     return true;
@@ -411,7 +422,7 @@ GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
 
 void collector_finish_sweep(struct mutator *m)
 {
-    if (is_forking(m))
+    if (is_forking())
         return;
     lock_both(m);
     sweep_rest();
@@ -438,16 +449,17 @@ static void fork_prepare(void)
         mutator_lock(m, &cycle_lock);
     else
         lock_take(&cycle_lock);
-    aw_store_relaxed(&gc.forker, (uintptr_t)m); /* relaxed: read by this thread */
+    gc.fork_entered = m != NULL; /* another library's handler may attach the thread before the fork is over */
+    a32_store_relaxed(&gc.forker, (uint32_t)os_gettid()); /* relaxed: read by this thread */
 }
 
 static void fork_end(void)
 {
-    struct mutator *m = mutator_self();
-    aw_store_relaxed(&gc.forker, (uintptr_t)-1);
+    bool entered = gc.fork_entered;
+    a32_store_relaxed(&gc.forker, 0);
     lock_drop(&cycle_lock);
-    if (m != NULL)
-        mutator_leave(m);
+    if (entered)
+        mutator_leave(mutator_self());
 }
 
 static void fork_each_lock(void (*f)(struct lock *l))

@@ -476,8 +476,11 @@ static void worker(void *marker)
             os_futex_wait(&all.round, seen);
             continue;
         }
+        uint32_t wanted = a32_load_acquire(&all.wanted);
+        if (a32_load_acquire(&all.round) != round)
+            continue; /* wanted may be the next round's already */
         seen = round;
-        if (m->number >= a32_load_acquire(&all.wanted))
+        if (m->number >= wanted)
             continue;
         worker_round(m);
         /* release: our marks are seen by who waits in run_round(). */

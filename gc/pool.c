@@ -257,9 +257,11 @@ void grey_pool_destroy(grey_pool *p)
 static void share_all(struct grey_pool *p, struct part *part)
 {
     lock_take(lifetime_lock_of(p));
-    for (size_t i = 0; i < part->count; i++)
+    /* Destroyed since it was found, and perhaps made anew: then the objects are another type's. */
+    bool same = id_of(p) == part->pool_id;
+    for (size_t i = 0; same && i < part->count; i++)
         (void)push_locked(p, &p->objects, part->object[i]);
-    for (size_t i = 0; i < part->victims; i++)
+    for (size_t i = 0; same && i < part->victims; i++)
         (void)push_locked(p, &p->victims, part->victim[i]);
     lock_drop(lifetime_lock_of(p));
 }

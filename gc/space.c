@@ -255,7 +255,9 @@ void *space_try_typed(const struct grey_type *type)
     size_t bytes = grey_class_size[type->class];
     if (unlikely(b->cursor - b->floor < bytes || type->class == 0))
         return NULL;
-    uintptr_t p = b->cursor -= bytes;
+    uintptr_t p = b->cursor - bytes;
+    b->cursor = p;
+    __asm__ __volatile__("" : "+r"(p)); /* see grey_alloc() */
     put_bits(typed_place(p), type->slot_bits, bytes / sizeof(void *));
     return (void *)p;
 }

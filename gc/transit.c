@@ -21,6 +21,7 @@ struct transit {
     bool created;                /* [lock:transit] pthread_create() is over */
     bool ended;                  /* [lock:transit] */
     bool forgotten;              /* [lock:transit] nobody asks for the result any more */
+    unsigned pins;               /* [lock:transit] calls that have found it and are not over */
 };
 
 static struct {
@@ -63,7 +64,7 @@ static void drop_locked(struct transit *r)
 
 static void drop_if_done_locked(struct transit *r)
 {
-    if (r->created && r->ended && r->forgotten)
+    if (r->created && r->ended && r->forgotten && r->pins == 0)
         drop_locked(r);
 }
 
@@ -77,12 +78,15 @@ static void note_thread_locked(struct transit *r, pthread_t thread)
         next = old->next;
         if (old == r || !old->known || !old->ended || !pthread_equal(old->thread, thread))
             continue;
-        /* Its creator may not have come back from pthread_create() yet: then the creator drops it. */
+        /* Its creator may not have come back from pthread_create() yet, or somebody from pthread_join(): then
+           they drop it. */
         old->forgotten = true;
+        old->known = false;
         drop_if_done_locked(old);
     }
 }
 
+/* Pinned: until forget() or unpin(). */
 static struct transit *find(pthread_t thread)
 {
     struct transit *r;
@@ -90,16 +94,19 @@ static struct transit *find(pthread_t thread)
     for (r = transits.list; r != NULL; r = r->next)
         if (r->known && !r->forgotten && pthread_equal(r->thread, thread))
             break;
+    if (r != NULL)
+        r->pins++;
     lock_drop(&transits.lock);
     return r;
 }
 
-static void forget(struct transit *r)
+static void unpin(struct transit *r, bool forgotten)
 {
     if (r == NULL)
         return;
     lock_take(&transits.lock);
-    r->forgotten = true;
+    r->pins--;
+    r->forgotten |= forgotten;
     drop_if_done_locked(r);
     lock_drop(&transits.lock);
 }
@@ -249,15 +256,13 @@ GREY_API int grey_pthread_join(pthread_t t, void **result)
     mutator_leave(m);
     /* The value lies in this frame, which is a root, until the record is forgotten. */
     grey_blocking_call(join_call, &j);
-    if (j.error != 0)
-        return j.error;
-    if (result != NULL)
+    if (j.error == 0 && result != NULL)
         *result = j.value;
     m = mutator_enter("grey_pthread_join");
-    forget(r);
+    unpin(r, j.error == 0);
     mutator_leave(m);
     grey_keep(j.value);
-    return 0;
+    return j.error;
 }
 
 GREY_API int grey_pthread_detach(pthread_t t)
@@ -270,8 +275,7 @@ GREY_API int grey_pthread_detach(pthread_t t)
     mutator_leave(m);
     int error = pthread_detach(t);
     m = mutator_enter("grey_pthread_detach");
-    if (error == 0)
-        forget(r);
+    unpin(r, error == 0);
     mutator_leave(m);
     return error;
 }
@@ -304,7 +308,7 @@ void transit_fork_child(void)
     for (struct transit *r = transits.list; r != NULL; r = next) {
         next = r->next;
         if (r->known && pthread_equal(r->thread, pthread_self()))
-            r->created = true; /* as far as it matters: its creator may be gone */
+            r->created = true, r->pins = 0; /* as far as it matters: its creator may be gone, and who waits for it */
         else
             drop_locked(r);
     }

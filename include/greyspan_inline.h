@@ -2,8 +2,8 @@
  * greyspan.h. The layout is part of the ABI, so that a JIT may emit the same code:
  *
  *     allocation   b = grey_local->bins[kind]->bin[class];
- *                  b.cursor - b.floor >= size of the class ? p = b.cursor -= size of the class, zeroed
- *                                                          : grey_alloc_slow()
+ *                  b.cursor - b.floor >= size of the class ? p = b.cursor - size of the class, zeroed;
+ *                  b.cursor = p : grey_alloc_slow(); p is in a register or on the stack before it is stored
  *     class        (size + 15) / 16 up to 128 bytes, grey_size_class8[(size + 7) / 8] up to 1024
  *     write        grey_barrier_on == 0 ? *slot = value : grey_write_slow()
  *     safepoint    grey_stop_wanted == 0 ? go on : grey_safepoint_slow()
@@ -69,8 +69,13 @@ static inline void *grey_alloc(grey_kind kind, size_t size)
         size_t c = size <= 128 ? (size + 15) / 16 : grey_size_class8[(size + 7) / 8];
         struct grey_bin *b = &grey_local->bins[kind]->bin[c];
         size_t bytes = size <= 128 ? c * 16 : grey_class_size[c];
-        if (__builtin_expect(b->cursor - b->floor >= bytes, 1))
-            return (void *)(b->cursor -= bytes);
+        if (__builtin_expect(b->cursor - b->floor >= bytes, 1)) {
+            uintptr_t p = b->cursor - bytes;
+            b->cursor = p;
+            /* From before the store on p is in a register, where a collection finds it. */
+            __asm__ __volatile__("" : "+r"(p));
+            return (void *)p;
+        }
     }
     return grey_alloc_slow(kind, size);
 }
