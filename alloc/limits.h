@@ -15,4 +15,7 @@ GREY_HIDDEN uint64_t limits_memory(const char *root);
    is limited (cpu.max, cpu.cfs_quota_us; parts of a CPU count as one). At least 1. */
 GREY_HIDDEN unsigned limits_cpus(const char *root);
 
+/* Bytes of memory and swap that the machine has: more than all of it nobody can use. */
+GREY_HIDDEN uint64_t limits_machine(void);
+
 #endif

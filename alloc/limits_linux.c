@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -310,4 +311,16 @@ unsigned limits_cpus(const char *root)
     least = v2 < least ? v2 : least;
     least = v1 < least ? v1 : least;
     return least == 0 ? 1 : (unsigned)least;
+}
+
+uint64_t limits_machine(void)
+{
+    static struct atomicw known; /* [atomic] the same whoever stores it; relaxed */
+    uint64_t bytes = aw_load_relaxed(&known);
+    struct sysinfo info;
+    if (bytes != 0)
+        return bytes;
+    bytes = sysinfo(&info) == 0 ? ((uint64_t)info.totalram + info.totalswap) * info.mem_unit : UINT64_MAX;
+    aw_store_relaxed(&known, bytes);
+    return bytes;
 }

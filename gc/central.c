@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "alloc/limits.h"
 #include "gc/kind.h"
 #include "gc/mutator.h"
 
@@ -113,8 +114,11 @@ static size_t slot_area(const struct span *s)
     return s->trace == TRACE_BITS ? (uintptr_t)typed_bits(s) - s->base : s->pages * PAGE_BYTES;
 }
 
+/* A length that was corrupted must not make the page map as large as it. */
 static bool limit_allows(size_t bytes)
 {
+    if (bytes > limits_machine())
+        return false;
     return option_now(&options.hard_limit) == 0 || aw_load_relaxed(&all.bytes) + bytes <= option_now(&options.hard_limit);
 }
 

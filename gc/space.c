@@ -199,7 +199,7 @@ static void zero_large(struct mutator *m, char *p, size_t bytes)
 
 static void *alloc_large(struct mutator *m, grey_kind kind, size_t size, size_t alignment)
 {
-    struct span *s = central_take_large(kind, pages_for(size), alignment <= PAGE_BYTES ? 1 : alignment >> PAGE_SHIFT);
+    struct span *s = central_take_large(kind, pages_for(size == 0 ? 1 : size), alignment <= PAGE_BYTES ? 1 : alignment >> PAGE_SHIFT);
     if (s == NULL)
         return NULL;
     size_t bytes = s->pages * PAGE_BYTES;

@@ -6,17 +6,17 @@ enum { THREADS = 4, PATIENCE_SECONDS = 12 };
 
 static int stop;
 
-/* Manual blocks of many sizes, and the page heap. */
+/* Blocks too large for a thread to keep: each is a matter for the page heap, and takes its lock. */
 static void *manual(void *argument)
 {
     uint64_t random = (uintptr_t)argument;
-    void *kept[64] = { NULL };
+    void *kept[8] = { NULL };
     grey_thread_attach();
     while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
         size_t i = random_below(&random, COUNT(kept));
         grey_free(kept[i]);
-        kept[i] = grey_malloc(random_below(&random, 300000));
-        if (random_below(&random, 8) == 0)
+        kept[i] = grey_malloc(2 * MIB + random_below(&random, MIB));
+        if (random_below(&random, 64) == 0)
             grey_trim();
         grey_safepoint();
     }
