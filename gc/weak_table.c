@@ -329,6 +329,9 @@ void grey_weak_table_each(const grey_weak_table *t, void (*fn)(void *key, void *
     mutator_leave(s.m);
     for (size_t i = 0; snap != NULL && i < snap->capacity; i++)
         fn((void *)snap->entries[i].key, (void *)snap->entries[i].value, data);
+    /* A stale word that still names it must not keep what it held. */
+    if (snap != NULL)
+        snap->capacity = 0;
     grey_keep(snap);
     grey_keep(t);
 }
