@@ -86,6 +86,11 @@ GREY_INLINE void aw_or_relaxed(struct atomicw *a, uintptr_t bits)
     AO_or(&a->v, bits);
 }
 
+GREY_INLINE void aw_or_release(struct atomicw *a, uintptr_t bits)
+{
+    AO_or_release(&a->v, bits);
+}
+
 GREY_INLINE void aw_and_relaxed(struct atomicw *a, uintptr_t bits)
 {
     AO_and(&a->v, bits);

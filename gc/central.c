@@ -149,7 +149,8 @@ static struct atomicw *managed_word(uintptr_t base)
 /* From now on the span is seen by who walks all spans. */
 static void publish(struct span *s)
 {
-    aw_or_relaxed(managed_word(s->base), (uintptr_t)1 << (arena_page(s->base) % 64));
+    /* release: pairs with the acquire in visit_arena(): who sees the bit sees the record. */
+    aw_or_release(managed_word(s->base), (uintptr_t)1 << (arena_page(s->base) % 64));
     aw_add_relaxed(&all.spans, 1);
 }
 
@@ -473,7 +474,7 @@ static void visit_arena(struct arena *a, void *visit)
 {
     const struct visit *v = visit;
     for (size_t w = 0; w < COUNT(a->managed); w++)
-        for (uint64_t bits = aw_load_relaxed(&a->managed[w]); bits != 0; bits &= bits - 1)
+        for (uint64_t bits = aw_load_acquire(&a->managed[w]); bits != 0; bits &= bits - 1)
             v->f(&a->span[w * 64 + lowest_bit(bits)], v->context);
 }
 

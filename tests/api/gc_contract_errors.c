@@ -17,7 +17,8 @@ static void refused(void *p, int error, const char *what)
 static void impossible_sizes(void)
 {
     static const size_t huge[] = { SIZE_MAX, SIZE_MAX - 4096, (size_t)PTRDIFF_MAX + 1, PTRDIFF_MAX,
-                                   PTRDIFF_MAX - 16, (size_t)1 << 60, (size_t)1 << 47 };
+                                   PTRDIFF_MAX - 16, (size_t)1 << 60, (size_t)1 << 47, ((size_t)1 << 47) - 8192,
+                                   ((size_t)1 << 46) - 8192, ((size_t)1 << 45) - 8192, (size_t)1 << 45 };
     errno = 0;
     for (size_t i = 0; i < COUNT(huge); i++) {
         size_t n = hide_size(huge[i]);
