@@ -73,7 +73,7 @@ static uintptr_t dynamic_address(uintptr_t bias, uintptr_t value)
     return value < bias ? value + bias : value;
 }
 
-static void read_names(struct module *m)
+GREY_RACY static void read_names(struct module *m)
 {
     uintptr_t strings = 0, soname = 0;
     for (const ElfW(Dyn) *d = m->map->l_ld; d != NULL && d->d_tag != DT_NULL; d++) {
@@ -141,7 +141,7 @@ static const struct r_debug *find_debug(const struct dl_phdr_info *program)
 
 /* The loader's lock is held, so the list of link maps is at rest; it has the order of the calls of
    dl_iterate_phdr(). */
-static bool read_modules(const struct dl_phdr_info *program)
+GREY_RACY static bool read_modules(const struct dl_phdr_info *program)
 {
     image.debug = find_debug(program);
     image.last = NULL;

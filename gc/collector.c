@@ -127,8 +127,10 @@ bool gc_init(void)
         machine_yield(); /* some hundred microseconds, once */
         /* Forked amid another thread's: it begins anew. */
         uint32_t process = a32_load_relaxed(&gc.init_process);
-        if (process != 0 && process != (uint32_t)os_getpid() && a32_cas_full(&gc.init, INIT_RUNNING, INIT_NOT_YET))
+        if (process != 0 && process != (uint32_t)os_getpid() && a32_cas_full(&gc.init, INIT_RUNNING, INIT_NOT_YET)) {
+            queue_fork_child();
             return gc_init();
+        }
     }
     return a32_load_acquire(&gc.init) == INIT_DONE;
 }
