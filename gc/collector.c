@@ -32,6 +32,9 @@ enum { INIT_NOT_YET, INIT_RUNNING, INIT_DONE };
 
 static struct lock cycle_lock = LOCK_INIT(RANK_CYCLE);
 
+/* Another library's fork handler may allocate: no cycle begins amid a fork. */
+static __thread bool forking; /* from our handler before the fork to ours after it, in the child, too */
+
 static struct {
     struct atomic32 init;         /* [atomic] */
     struct atomic32 init_process; /* [atomic] who set INIT_RUNNING */
@@ -42,7 +45,6 @@ static struct {
     struct atomicw last_ns;       /* [atomic] the end of the last */
     struct atomicw external;      /* [atomic] bytes outside the heap as of then */
     struct atomicw countdown;     /* [atomic] allocations until the next cycle under stress */
-    struct atomic32 forker;       /* [atomic] the thread that forks just now, or 0 */
     bool fork_entered;            /* [lock:cycle] it is busy for the fork */
     struct pacer_limiter limiter; /* [lock:cycle] */
     struct atomicw marked_bytes, root_bytes; /* [atomic] of the last cycle */
@@ -387,13 +389,6 @@ static void drop_both(struct mutator *m)
     mutator_leave(m);
 }
 
-/* Another library's fork handler may allocate: no cycle begins amid a fork. */
-static bool is_forking(void)
-{
-    uint32_t forker = a32_load_relaxed(&gc.forker); /* relaxed: set by this thread, or by another one */
-    return unlikely(forker != 0) && forker == (uint32_t)os_gettid();
-}
-
 /* Free pages that are kept warm count, too: beyond the soft limit they are given back at once. */
 static void keep_limit(void)
 {
@@ -407,7 +402,7 @@ static void keep_limit(void)
    which change while it marks, only what they saved of the caller's registers is. */
 GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
 {
-    if (is_forking())
+    if (unlikely(forking))
         return false;
     lock_both(m);
     bool done = still_wanted(reason) && run(m, reason, machine_caller_sp());
@@ -424,7 +419,7 @@ GREY_NOINLINE bool collector_cycle(struct mutator *m, enum cycle_reason reason)
 
 void collector_finish_sweep(struct mutator *m)
 {
-    if (is_forking())
+    if (unlikely(forking))
         return;
     lock_both(m);
     sweep_rest();
@@ -452,13 +447,13 @@ static void fork_prepare(void)
     else
         lock_take(&cycle_lock);
     gc.fork_entered = m != NULL; /* another library's handler may attach the thread before the fork is over */
-    a32_store_relaxed(&gc.forker, (uint32_t)os_gettid()); /* relaxed: read by this thread */
+    forking = true;
 }
 
 static void fork_end(void)
 {
     bool entered = gc.fork_entered;
-    a32_store_relaxed(&gc.forker, 0);
+    forking = false;
     lock_drop(&cycle_lock);
     if (entered)
         mutator_leave(mutator_self());
