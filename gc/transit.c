@@ -81,7 +81,6 @@ static void note_thread_locked(struct transit *r, pthread_t thread)
         /* Its creator may not have come back from pthread_create() yet, or somebody from pthread_join(): then
            they drop it. */
         old->forgotten = true;
-        old->known = false;
         drop_if_done_locked(old);
     }
 }
