@@ -46,7 +46,7 @@ static struct phase phase_choose(uint64_t *random)
     p.verify = PICK(random, 0, 0, 1);
     p.check_trace = PICK(random, 0, 0, 1);
     p.memory_limit = PICK(random, 0, 0, 0, 20 * MIB);
-    p.module = random_below(random, 2) == 0;
+    p.module = random_below(random, 2) == 0 && grey_get(GREY_SET_ROOTS) != GREY_ROOTS_EXACT;
     p.most = PICK(random, 600, 40 * KIB, 300 * KIB, 4 * MIB);
     p.limit = p.stress == 0 ? 48 * MIB : p.stress >= 100 ? 12 * MIB : p.stress >= 5 ? 2 * MIB : 400 * KIB;
     if (p.stress != 0 && p.stress < 100 && p.most > 40 * KIB)
@@ -227,6 +227,14 @@ static void check_leaks(uint64_t *random)
                       (unsigned long long)before);
 }
 
+/* Where variables are no roots by themselves those that hold objects are made roots. */
+static void begin_exact(void)
+{
+    if (!grey_root_add(globals_data, sizeof globals_data) || !grey_root_add(globals_bss, sizeof globals_bss) ||
+        !grey_root_add(mail, sizeof mail) || !grey_root_add(resurrected, sizeof resurrected))
+        stress_failed(0, "no roots");
+}
+
 static void begin(int argc, char **argv)
 {
     static char path[4096 + 32];
@@ -246,6 +254,8 @@ static void begin(int argc, char **argv)
     track.brings_back = arguments.seed % 2 == 0;
     keys_begin();
     shared_begin();
+    if (grey_get(GREY_SET_ROOTS) == GREY_ROOTS_EXACT)
+        begin_exact();
     pool = grey_pool_create(pool_make, NULL);
     if (pool == NULL)
         stress_failed(0, "no pool");
