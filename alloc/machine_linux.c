@@ -222,8 +222,14 @@ static void act_by_default(int signal)
     raise(signal); /* blocked until we return */
 }
 
+/* A handler that the program installed over ours may hand on to ours in turn, which would hand on to it. */
+static __thread bool handing_on __attribute__((tls_model("initial-exec")));
+
 static void hand_on(int signal, siginfo_t *info, void *context)
 {
+    if (handing_on)
+        return;
+    handing_on = true;
     /* acquire: pairs with the release in install(). */
     const struct sigaction *a = &stop.before[a32_load_acquire(&stop.current)];
     if ((a->sa_flags & SA_SIGINFO) != 0)
@@ -232,6 +238,7 @@ static void hand_on(int signal, siginfo_t *info, void *context)
         act_by_default(signal);
     else if (a->sa_handler != SIG_IGN)
         a->sa_handler(signal);
+    handing_on = false;
 }
 
 /* Ours carries an address of ours. Where the system refuses such signals every one that this process

@@ -398,12 +398,16 @@ void space_shrink(const struct object *o, size_t bytes)
     assert(s->code == CODE_MANAGED_LARGE);
     if (keep.n >= s->pages)
         return;
+    /* A fork takes the lock, too: the child must not find pages without an entry. */
+    struct central *c = central_of(s);
+    lock_take(&c->lock);
     aw_add_relaxed(&all.bytes, -((s->pages - keep.n) * PAGE_BYTES));
     struct span tail = *s; /* the entries of the pages that go */
     tail.base += pages_bytes(keep);
     tail.pages -= (uint32_t)keep.n;
     pagemap_clear(&tail);
     mheap_shrink(&heap_pages, s, keep, CODE_MANAGED_LARGE);
+    lock_drop(&c->lock);
 }
 
 /* ---- the sweeper ---- */

@@ -303,7 +303,7 @@ static bool growth_reason(enum cycle_reason *reason)
     return true;
 }
 
-static bool period_is_over(void)
+bool collector_period_is_over(void)
 {
     uint64_t period = option_now(&options.period);
     return period != 0 && gcstats_now() - aw_load_relaxed(&gc.last_ns) >= period * UINT64_C(1000000000);
@@ -318,7 +318,7 @@ bool collector_is_due(struct mutator *m)
     if (likely(!m->cache.look))
         return false;
     m->cache.look = false;
-    return period_is_over();
+    return collector_period_is_over();
 }
 
 void collector_assist_sweep(struct mutator *m)
@@ -350,7 +350,7 @@ void collector_poll(struct mutator *m)
         collector_cycle(m, CYCLE_STRESS);
     else if (growth_reason(&reason))
         collector_cycle(m, reason);
-    else if (stress == 0 && period_is_over())
+    else if (stress == 0 && collector_period_is_over())
         collector_cycle(m, CYCLE_PERIOD);
 }
 
@@ -366,7 +366,7 @@ static bool still_wanted(enum cycle_reason reason)
         aw_store_relaxed(&gc.put_off_ns, gcstats_now() + PUT_OFF_NS); /* relaxed: a hint */
         return false;
     case CYCLE_PERIOD:
-        return period_is_over();
+        return collector_period_is_over();
     case CYCLE_FORCED:
     case CYCLE_STRESS:
     case CYCLE_NO_MEMORY:

@@ -18,6 +18,8 @@ GREY_HIDDEN void collector_finish_sweep(struct mutator *m);
 /* On allocation's slow path, not busy: a cycle if one is due. bytes: just taken. */
 GREY_HIDDEN bool collector_is_due(struct mutator *m);
 GREY_HIDDEN void collector_poll(struct mutator *m);
+/* Has nothing been collected for GREY_PERIOD? */
+GREY_HIDDEN bool collector_period_is_over(void);
 /* On allocation's slow path, busy: sweeps its part, so that all is swept before the next cycle is due. */
 GREY_HIDDEN void collector_assist_sweep(struct mutator *m);
 

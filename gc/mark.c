@@ -34,6 +34,8 @@
 #define PARALLEL_BYTES MIB(16)
 #define ALONE_WORDS    4096
 #define IDLE_SPINS     2000
+/* A marker without work looks this often whether it is alone: who wakes it may have come too early. */
+#define LOOK_NS UINT64_C(5000000000)
 
 #define NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))
 
@@ -58,20 +60,24 @@ struct marker {
     uint64_t cpu_ns;
     unsigned number;
     uint32_t seen;    /* the round when it was started: none of its */
+    struct atomic32 thread; /* [atomic] enum below */
 } __attribute__((aligned(64)));
+
+/* A marker's thread. One that sleeps may end when the program's threads have all ended, so that the process
+   can; one that the coordinator counts on may not. */
+enum { THREAD_NONE, THREAD_ASLEEP, THREAD_WANTED };
 
 static struct {
     struct marker *marker[WORKERS_MAX]; /* [0] is the coordinator's; others made in mark_prepare() */
     struct os_helper helper[WORKERS_MAX];
     unsigned cpus;             /* [const] */
-    unsigned started;          /* workers that exist, [0] counted */
     unsigned active;           /* [stopped] markers of this cycle */
     struct atomic32 round;     /* [atomic] workers sleep on it */
     struct atomic32 wanted;    /* [atomic] markers that take part in the round */
     struct atomic32 idle;      /* [atomic] markers without work in the round */
     struct atomic32 left;      /* [atomic] workers that have not finished the round */
     struct atomic32 overflow;  /* [atomic] a span is set down for a rescan */
-} all = { .started = 1 };
+} all;
 
 /* In metadata: what its pipe holds must not be found as a root in a program that links the archive. */
 static struct marker *coordinator;
@@ -473,7 +479,9 @@ static void worker(void *marker)
     for (;;) {
         uint32_t round = a32_load_acquire(&all.round);
         if (round == seen) {
-            os_futex_wait(&all.round, seen);
+            if (mutator_count() == 0 && a32_cas_full(&m->thread, THREAD_ASLEEP, THREAD_NONE))
+                return;
+            os_futex_wait_ns(&all.round, seen, LOOK_NS);
             continue;
         }
         uint32_t wanted = a32_load_acquire(&all.wanted);
@@ -652,17 +660,36 @@ unsigned mark_cpus(void)
     return all.cpus;
 }
 
-/* A worker more, if the system allows: fewer will do. */
-static bool start_worker(unsigned number)
+/* A worker that will not end before release_workers(), started if need be and the system allows: fewer will do. */
+static bool claim_worker(unsigned number)
 {
     struct marker *m = all.marker[number];
     if (m == NULL)
         m = make_marker(number);
     if (m == NULL)
         return false;
+    if (a32_cas_full(&m->thread, THREAD_ASLEEP, THREAD_WANTED))
+        return true;
     m->seen = a32_load_relaxed(&all.round); /* relaxed: rounds are begun by this thread */
     all.helper[number] = (struct os_helper){ worker, m, "grey-marker" };
-    return (m->queue.top != NULL || queue_open(&m->queue)) && os_helper_start(&all.helper[number]);
+    if (m->queue.top == NULL && !queue_open(&m->queue))
+        return false;
+    a32_store_release(&m->thread, THREAD_WANTED); /* before it can look */
+    if (os_helper_start(&all.helper[number]))
+        return true;
+    a32_store_release(&m->thread, THREAD_NONE);
+    return false;
+}
+
+static void release_workers(void)
+{
+    for (unsigned i = 1; i < all.active; i++)
+        a32_store_release(&all.marker[i]->thread, THREAD_ASLEEP); /* pairs with the full order in worker() */
+}
+
+void mark_note_alone(void)
+{
+    os_futex_wake(&all.round, INT_MAX);
 }
 
 void mark_prepare(size_t live_bytes)
@@ -671,9 +698,8 @@ void mark_prepare(size_t live_bytes)
     want = want > WORKERS_MAX ? WORKERS_MAX : want;
     if (live_bytes < PARALLEL_BYTES && option_now(&options.stress) == 0)
         want = 1;
-    while (all.started < want && start_worker(all.started))
-        all.started++;
-    all.active = want < all.started ? want : all.started;
+    for (all.active = 1; all.active < want && claim_worker(all.active); all.active++)
+        ;
     queue_reserve(2 + 2 * all.active);
 }
 
@@ -702,11 +728,14 @@ struct mark_totals mark_end_stopped(void)
         t.overflows += m->overflows;
         t.cpu_ns += m->cpu_ns;
     }
+    release_workers();
     return t;
 }
 
 void mark_fork_child(void)
 {
-    all.started = all.active = 1;
+    for (unsigned i = 1; i < WORKERS_MAX && all.marker[i] != NULL; i++)
+        a32_store_relaxed(&all.marker[i]->thread, THREAD_NONE); /* relaxed: the child has one thread */
+    all.active = 1;
     queue_fork_child();
 }

@@ -29,6 +29,8 @@ GREY_HIDDEN bool mark_object(const struct object *o);
 GREY_HIDDEN void mark_drain_stopped(void);
 GREY_HIDDEN struct mark_totals mark_end_stopped(void);
 
+/* The last of the program's threads has ended: so should those that mark. */
+GREY_HIDDEN void mark_note_alone(void);
 GREY_HIDDEN void mark_fork_child(void); /* the workers are gone */
 
 #endif

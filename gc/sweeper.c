@@ -16,8 +16,8 @@
 /* A smaller heap is swept on demand in less time than it takes to wake a thread. */
 #define WORTH_BYTES MIB(4)
 #define TRIES       3
-/* How often a sweeper without a period looks whether it has got one. */
-#define IDLE_SECONDS 3600
+/* How often an idle sweeper looks whether the period is over, or whether it is alone. */
+#define LOOK_S 5
 
 enum { SWEEPER_NONE, SWEEPER_IDLE, SWEEPER_WANTED };
 
@@ -58,27 +58,34 @@ static void look_at_the_clock(void)
     grey_thread_detach();
 }
 
-static void sleep_until_wanted(void)
+/* False when the program's threads have all ended, and so this one ends, too. */
+static bool sleep_until_wanted(void)
 {
-    uint64_t seconds = option_now(&options.period);
     while (a32_load_acquire(&state) == SWEEPER_IDLE) {
-        os_futex_wait_ns(&state, SWEEPER_IDLE, (seconds == 0 ? IDLE_SECONDS : seconds) * UINT64_C(1000000000));
-        if (seconds != 0 && a32_load_acquire(&state) == SWEEPER_IDLE)
+        if (mutator_count() == 0 && a32_cas_full(&state, SWEEPER_IDLE, SWEEPER_NONE))
+            return false;
+        uint64_t period = option_now(&options.period), seconds = period == 0 || period > LOOK_S ? LOOK_S : period;
+        os_futex_wait_ns(&state, SWEEPER_IDLE, seconds * UINT64_C(1000000000));
+        if (a32_load_acquire(&state) == SWEEPER_IDLE && mutator_count() != 0 && collector_period_is_over())
             look_at_the_clock();
-        seconds = option_now(&options.period);
     }
+    return true;
 }
 
 static void sweeper(void *unused)
 {
     (void)unused;
     admit_stop_signal();
-    for (;;) {
-        sleep_until_wanted();
+    while (sleep_until_wanted()) {
         /* Before the work, so that a wake that comes meanwhile is not lost. */
         a32_store_release(&state, SWEEPER_IDLE);
         sweep_all();
     }
+}
+
+void sweeper_note_alone(void)
+{
+    os_futex_wake(&state, 1);
 }
 
 void sweeper_prepare(size_t live_bytes)

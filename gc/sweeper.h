@@ -11,6 +11,8 @@ GREY_HIDDEN extern struct lock sweeper_lock;
 GREY_HIDDEN void sweeper_prepare(size_t live_bytes);
 /* There is something to sweep. */
 GREY_HIDDEN void sweeper_wake(void);
+/* The last of the program's threads has ended: so should the sweeper. */
+GREY_HIDDEN void sweeper_note_alone(void);
 GREY_HIDDEN void sweeper_fork_child(void);
 
 #endif
