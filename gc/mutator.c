@@ -7,8 +7,10 @@
 
 #include "gc/collector.h"
 #include "gc/lifetime.h"
+#include "gc/mark.h"
 #include "gc/stack.h"
 #include "gc/stop.h"
+#include "gc/sweeper.h"
 #include "gc/transit.h"
 
 #include <errno.h>
@@ -183,6 +185,10 @@ void mutator_detach(struct mutator *m)
     grey_local = &mutator_nobody;
     attached = NULL;
     lock_drop(&mutators.lock);
+    if (mutator_count() == 0) {
+        mark_note_alone();
+        sweeper_note_alone();
+    }
     mutator_delete(m);
 }
 
