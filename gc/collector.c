@@ -265,6 +265,7 @@ static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp
     r.stopped_ns = t.stopped_ns;
     r.threads = t.threads;
     if (mutator_any_critical_stopped()) {
+        mark_release();
         resume(m);
         return false;
     }

@@ -660,7 +660,7 @@ unsigned mark_cpus(void)
     return all.cpus;
 }
 
-/* A worker that will not end before release_workers(), started if need be and the system allows: fewer will do. */
+/* A worker that will not end before mark_release(), started if need be and the system allows: fewer will do. */
 static bool claim_worker(unsigned number)
 {
     struct marker *m = all.marker[number];
@@ -668,7 +668,7 @@ static bool claim_worker(unsigned number)
         m = make_marker(number);
     if (m == NULL)
         return false;
-    if (a32_cas_full(&m->thread, THREAD_ASLEEP, THREAD_WANTED))
+    if (a32_load_acquire(&m->thread) == THREAD_WANTED || a32_cas_full(&m->thread, THREAD_ASLEEP, THREAD_WANTED))
         return true;
     m->seen = a32_load_relaxed(&all.round); /* relaxed: rounds are begun by this thread */
     all.helper[number] = (struct os_helper){ worker, m, "grey-marker" };
@@ -681,7 +681,7 @@ static bool claim_worker(unsigned number)
     return false;
 }
 
-static void release_workers(void)
+void mark_release(void)
 {
     for (unsigned i = 1; i < all.active; i++)
         a32_store_release(&all.marker[i]->thread, THREAD_ASLEEP); /* pairs with the full order in worker() */
@@ -728,7 +728,7 @@ struct mark_totals mark_end_stopped(void)
         t.overflows += m->overflows;
         t.cpu_ns += m->cpu_ns;
     }
-    release_workers();
+    mark_release();
     return t;
 }
 

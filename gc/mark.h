@@ -18,6 +18,8 @@ GREY_HIDDEN bool mark_init(void); /* false: no memory; may be called again then 
 GREY_HIDDEN unsigned mark_cpus(void);
 /* Before the stop: worker threads and queue memory, as far as they can be had. */
 GREY_HIDDEN void mark_prepare(size_t live_bytes);
+/* The cycle for which that was is over, or given up: markers may end when they are alone. */
+GREY_HIDDEN void mark_release(void);
 /* Between stop and resume, by the coordinator: a cycle's beginning; the sink for roots. */
 GREY_HIDDEN void mark_begin_stopped(void);
 GREY_HIDDEN struct root_sink *mark_sink(void);
