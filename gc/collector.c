@@ -429,6 +429,8 @@ void collector_finish_sweep(struct mutator *m)
 
 GREY_NOINLINE void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context)
 {
+    if (unlikely(forking))
+        return;
     lock_both(m);
     sweep_rest();
     stop(m, machine_caller_sp());

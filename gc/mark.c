@@ -23,6 +23,7 @@
 #include "gc/stats.h"
 
 #define PIPE        16 /* a power of two */
+#define ROUND       256 /* more than WORKERS_MAX: see all.round */
 #define SMALL_BYTES 128 /* objects up to here are scanned without a call */
 #define WORKERS_MAX 64
 #define PIECE       KIB(128)
@@ -72,7 +73,7 @@ static struct {
     struct os_helper helper[WORKERS_MAX];
     unsigned cpus;             /* [const] */
     unsigned active;           /* [stopped] markers of this cycle */
-    struct atomic32 round;     /* [atomic] workers sleep on it */
+    struct atomic32 round;     /* [atomic] a number, and how many take part; workers sleep on it */
     struct atomic32 wanted;    /* [atomic] markers that take part in the round */
     struct atomic32 idle;      /* [atomic] markers without work in the round */
     struct atomic32 left;      /* [atomic] workers that have not finished the round */
@@ -484,11 +485,8 @@ static void worker(void *marker)
             os_futex_wait_ns(&all.round, seen, LOOK_NS);
             continue;
         }
-        uint32_t wanted = a32_load_acquire(&all.wanted);
-        if (a32_load_acquire(&all.round) != round)
-            continue; /* wanted may be the next round's already */
         seen = round;
-        if (m->number >= wanted)
+        if (m->number >= round % ROUND)
             continue;
         worker_round(m);
         /* release: our marks are seen by who waits in run_round(). */
@@ -502,7 +500,8 @@ static void run_round(unsigned markers)
     a32_store_relaxed(&all.idle, 0);
     a32_store_relaxed(&all.left, markers - 1);
     a32_store_release(&all.wanted, markers);
-    a32_add_full(&all.round, 1);
+    /* release: pairs with the acquire in worker(). */
+    a32_store_release(&all.round, (a32_load_relaxed(&all.round) / ROUND + 1) * ROUND + markers);
     os_futex_wake(&all.round, INT_MAX);
     drain_together(coordinator);
     for (uint32_t left; (left = a32_load_acquire(&all.left)) != 0;)

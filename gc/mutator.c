@@ -308,6 +308,10 @@ GREY_NOINLINE void mutator_lock(struct mutator *m, struct lock *l)
 GREY_API GREY_NOINLINE void grey_blocking_enter(void)
 {
     struct mutator *m = attached;
+    if (unlikely(marker || stop_is_coordinator(m))) {
+        (void)refuse("grey_blocking_enter");
+        return;
+    }
     if (m == NULL || m->blocking++ > 0)
         return;
     grey_local = &mutator_nobody;
