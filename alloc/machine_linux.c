@@ -429,11 +429,11 @@ struct vector_entry {
     uintptr_t to_free;
 };
 
-/* [const] after machine_tls_learn(). */
+/* Known after machine_tls_learn(). */
 static struct {
-    size_t static_bytes; /* of all modules that have a fixed place; 0 unknown */
-    intptr_t keys_at;    /* where the key arrays' addresses are, from the thread pointer; 0 unknown */
-} tls;
+    struct atomicw static_bytes; /* [atomic] of all modules that have a fixed place; 0 unknown */
+    struct atomicw keys_at;      /* [atomic] where the key arrays' addresses are, from the thread pointer; 0 unknown */
+} tls; /* relaxed, all: the same whoever stores it */
 
 /* Of unknown size, on one side of the thread pointer. */
 struct machine_range machine_thread_record(const struct machine_thread *t)
@@ -457,14 +457,15 @@ struct machine_range machine_thread_record(const struct machine_thread *t)
 
 struct machine_range machine_static_tls(const struct machine_thread *t)
 {
-    if (tls.static_bytes == 0)
+    size_t bytes = aw_load_relaxed(&tls.static_bytes);
+    if (bytes == 0)
         return (struct machine_range){ 0, 0 };
 #if defined(__x86_64__)
-    struct machine_range r = { t->pointer - tls.static_bytes, t->pointer };
+    struct machine_range r = { t->pointer - bytes, t->pointer };
     r.from = machine_mapped_from(r);
     return r;
 #else
-    return (struct machine_range){ t->pointer, t->pointer + tls.static_bytes };
+    return (struct machine_range){ t->pointer, t->pointer + bytes };
 #endif
 }
 
@@ -547,7 +548,7 @@ static void learn_keys(void)
     while (made < COUNT(keys) && pthread_key_create(&keys[made], NULL) == 0) {
         pthread_key_t key = keys[made++];
         if (key >= KEYS_AN_ARRAY) {
-            tls.keys_at = find_keys(&self, key);
+            aw_store_relaxed(&tls.keys_at, (uintptr_t)find_keys(&self, key));
             break;
         }
     }
@@ -557,13 +558,13 @@ static void learn_keys(void)
 
 size_t machine_key_arrays(void)
 {
-    return tls.keys_at == 0 ? 0 : KEY_ARRAYS - 1;
+    return aw_load_relaxed(&tls.keys_at) == 0 ? 0 : KEY_ARRAYS - 1;
 }
 
 MACHINE_ANY_MEMORY struct machine_range machine_key_array(const struct machine_thread *t, size_t i)
 {
     struct machine_range none = { 0, 0 };
-    const uintptr_t *arrays = (const uintptr_t *)(t->pointer + (uintptr_t)tls.keys_at);
+    const uintptr_t *arrays = (const uintptr_t *)(t->pointer + aw_load_relaxed(&tls.keys_at));
     uintptr_t at = arrays[i + 1];
     if (at == 0)
         return none;
@@ -586,6 +587,6 @@ void machine_tls_learn(void)
     if (record != NULL && bytes > *record)
         bytes -= *record;
 #endif
-    tls.static_bytes = bytes;
+    aw_store_relaxed(&tls.static_bytes, bytes);
     learn_keys();
 }
