@@ -78,6 +78,12 @@ static struct grey_gc_stats statistics(void)
     return s;
 }
 
+/* A count that other threads raise. */
+static uint64_t now(const uint64_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_ACQUIRE);
+}
+
 static void say_state(const char *what)
 {
     struct grey_gc_stats s = statistics();
@@ -85,9 +91,10 @@ static void say_state(const char *what)
             "%s %.0f s: phase %llu (%u threads, a cycle every %llu): %llu steps, %llu objects, %llu cycles, "
             "%llu finalizers, %llu cleanups, %llu forks, %llu KiB marked\n",
             what, seconds_now() - the.begin, (unsigned long long)the.number, the.phase.threads,
-            (unsigned long long)the.phase.stress, (unsigned long long)world.steps_done,
-            (unsigned long long)world.made, (unsigned long long)s.cycles, (unsigned long long)track.finalizers,
-            (unsigned long long)track.cleanups, (unsigned long long)forks_done,
+            (unsigned long long)the.phase.stress, (unsigned long long)now(&world.steps_done),
+            (unsigned long long)now(&world.made), (unsigned long long)s.cycles,
+            (unsigned long long)now(&track.finalizers),
+            (unsigned long long)now(&track.cleanups), (unsigned long long)now(&forks_done),
             (unsigned long long)s.marked_bytes >> 10);
 }
 
@@ -217,11 +224,11 @@ __attribute__((noinline)) static void drop_all(uint64_t *random)
 /* A stale word may hold an object and all that hangs on it: the most is asked for, not all. */
 static void check_leaks(uint64_t *random)
 {
-    uint64_t before = track.used, most = before < 400 ? 200 : before / 2;
+    uint64_t before = now(&track.used), most = before < 400 ? 200 : before / 2;
     grey_set(GREY_SET_STRESS, 0);
-    for (int i = 0; i < 200 && (i < 6 || __atomic_load_n(&track.used, __ATOMIC_ACQUIRE) > most); i++)
+    for (int i = 0; i < 200 && (i < 6 || now(&track.used) > most); i++)
         drop_all(random);
-    uint64_t left = __atomic_load_n(&track.used, __ATOMIC_ACQUIRE);
+    uint64_t left = now(&track.used);
     if (left > most)
         stress_failed(0, "%llu of %llu objects are left that nothing holds", (unsigned long long)left,
                       (unsigned long long)before);
