@@ -189,16 +189,29 @@ static size_t os_unit(void)
     return os_page_size() > PAGE_BYTES ? os_page_size() : PAGE_BYTES;
 }
 
+/* A heap of this size that grows by an arena will fill it. Huge pages of more than 2 MiB it might not. */
+#define HUGE_FROM MIB(48)
+
+static bool wants_huge_locked(const struct mheap *h, enum span_state state)
+{
+    if (options.hugepages != HUGEPAGES_COLLECTED)
+        return options.hugepages == HUGEPAGES_ALWAYS;
+    return state == SPAN_MANAGED && pages_bytes(h->stats.in_use) >= HUGE_FROM && os_page_size() <= KIB(4);
+}
+
 /* Accepts a range that the system reserved, or gives it back. */
-static bool adopt_range_locked(struct mheap *h, uintptr_t base, size_t bytes)
+static bool adopt_range_locked(struct mheap *h, uintptr_t base, size_t bytes, enum span_state state)
 {
     if (!pagemap_add(base, bytes)) {
         os_release((void *)base, bytes);
         return false;
     }
     /* Whole arenas, never spans: each change of advice splits a mapping. */
-    if (options.hugepages && bytes % ARENA_BYTES == 0)
+    if ((base | bytes) % ARENA_BYTES == 0 && wants_huge_locked(h, state)) {
         os_advise_huge((void *)base, bytes);
+        for (uintptr_t at = base; at < base + bytes; at += ARENA_BYTES)
+            pagemap_arena(at)->huge = true;
+    }
     if (base != h->reserved)
         h->committed = base;
     h->reserved = base + bytes;
@@ -207,13 +220,13 @@ static bool adopt_range_locked(struct mheap *h, uintptr_t base, size_t bytes)
 }
 
 /* Address space right behind the current region (at first: at the hint). */
-static bool extend_region_locked(struct mheap *h, size_t bytes)
+static bool extend_region_locked(struct mheap *h, size_t bytes, enum span_state state)
 {
     size_t sizes[] = { round_up(bytes, ARENA_BYTES), round_up(bytes, os_unit()) };
     for (size_t i = 0; i < COUNT(sizes); i++) {
         uintptr_t base = (uintptr_t)os_reserve(h->reserved, sizes[i]);
         if (base != 0 && base == h->reserved)
-            return adopt_range_locked(h, base, sizes[i]);
+            return adopt_range_locked(h, base, sizes[i], state);
         if (base != 0) {
             os_release((void *)base, sizes[i]);
             return false;
@@ -224,7 +237,7 @@ static bool extend_region_locked(struct mheap *h, size_t bytes)
 
 /* Address space anywhere, a whole arena if there is one, aligned to an arena or at least to a
    page of ours; under a small limit no more than is needed. */
-static bool new_region_locked(struct mheap *h, size_t bytes)
+static bool new_region_locked(struct mheap *h, size_t bytes, enum span_state state)
 {
     size_t unit = os_unit();
     bytes = round_up(bytes, unit);
@@ -238,7 +251,7 @@ static bool new_region_locked(struct mheap *h, size_t bytes)
                 os_release((void *)got, base - got);
             if (end > base + size)
                 os_release((void *)(base + size), end - base - size);
-            return adopt_range_locked(h, base, size);
+            return adopt_range_locked(h, base, size, state);
         }
         if (size == bytes)
             return false;
@@ -270,7 +283,7 @@ static bool commit_locked(struct mheap *h, size_t bytes)
 }
 
 /* Grows the heap so that a run of n pages exists at the end of its region. */
-static bool grow_locked(struct mheap *h, size_t n)
+static bool grow_locked(struct mheap *h, size_t n, enum span_state state)
 {
     for (;;) {
         struct span *tail = run_before_locked(h->committed);
@@ -278,11 +291,11 @@ static bool grow_locked(struct mheap *h, size_t n)
         size_t left = h->reserved - h->committed;
         if (left >= need)
             return commit_locked(h, need);
-        if (extend_region_locked(h, need - left))
+        if (extend_region_locked(h, need - left, state))
             continue;
         if (left > 0)
             commit_locked(h, left); /* so that the end of the old region is not lost; if refused, it is */
-        if (!new_region_locked(h, n * PAGE_BYTES))
+        if (!new_region_locked(h, n * PAGE_BYTES, state))
             return false;
     }
 }
@@ -365,7 +378,7 @@ struct span *mheap_alloc(struct mheap *h, struct run_request want, enum span_sta
     struct span *run = want.room.n == 0 ? NULL : find_run_locked(h, span_of + want.room.n);
     if (run == NULL)
         run = find_run_locked(h, span_of);
-    if (run == NULL && grow_locked(h, span_of))
+    if (run == NULL && grow_locked(h, span_of, state))
         run = find_run_locked(h, span_of);
     if (run != NULL) {
         uintptr_t start = round_up(run->base, align * PAGE_BYTES);
@@ -530,6 +543,23 @@ static void discard_records(const struct span *run)
     uintptr_t to = round_down((uintptr_t)&a->span[end], os_page_size());
     if (from < to)
         os_discard((void *)from, to - from);
+}
+
+/* Where the system joins small pages into huge ones by itself, it would back again what is given back. */
+void mheap_forget_huge(struct mheap *h, const struct span *run)
+{
+    uintptr_t end = run->base + run->pages * PAGE_BYTES;
+    if (options.hugepages == HUGEPAGES_ALWAYS)
+        return;
+    for (uintptr_t at = round_down(run->base, ARENA_BYTES); at < end; at += ARENA_BYTES) {
+        struct arena *a = pagemap_arena(at);
+        lock_take(&h->lock);
+        bool huge = a->huge;
+        a->huge = false;
+        lock_drop(&h->lock);
+        if (huge)
+            os_advise_small((void *)at, ARENA_BYTES);
+    }
 }
 
 void mheap_release_held(struct mheap *h, struct span *run, bool given_back)

@@ -7,7 +7,8 @@
    (never touched, or given back). Warm ones go first: reused memory costs no page fault.
 
    H1  No two free runs touch (but for one the scavenger holds).
-   H2  A page's returned bit is set exactly when it is free and has no memory behind it.
+   H2  A page's returned bit is set exactly when it is free and has no memory behind it, but for what a huge
+       page of the system's brings along, which is zero all the same.
    H3  in_use + warm + cold pages = all committed pages.
 
    Locking: everything under mheap.lock, which is held for a few dozen instructions and, when
@@ -79,6 +80,9 @@ GREY_HIDDEN void mheap_shrink(struct mheap *h, struct span *s, struct pages n, u
    without their memory. NULL when there are none. max is a multiple of the system's page. */
 GREY_HIDDEN struct span *mheap_hold_warm(struct mheap *h, uint64_t freed_before, struct pages max);
 GREY_HIDDEN void mheap_release_held(struct mheap *h, struct span *run, bool given_back);
+
+/* Of a held run: no huge pages any more for its arenas, unless the user wants them always. */
+GREY_HIDDEN void mheap_forget_huge(struct mheap *h, const struct span *run);
 
 GREY_HIDDEN struct mheap_stats mheap_stats_read(struct mheap *h);
 

@@ -10,6 +10,7 @@
 #include "alloc/atomics.h"
 
 enum options_on_error { ON_ERROR_ABORT, ON_ERROR_IGNORE };
+enum options_hugepages { HUGEPAGES_NEVER, HUGEPAGES_ALWAYS, HUGEPAGES_COLLECTED };
 
 /* Every member is a uint64_t and has a row in options.c; one without a row does not compile.
    [const] after options_read(), which runs before main; a reader that came earlier saw defaults. Those of the
@@ -21,7 +22,7 @@ struct options {
     uint64_t scavenge;
     uint64_t scavenge_delay; /* milliseconds */
     uint64_t cache;          /* KiB */
-    uint64_t hugepages;
+    uint64_t hugepages; /* enum options_hugepages */
     /* The collector's, each a row of enum grey_setting. */
     uint64_t percent;
     uint64_t min_heap;     /* bytes */

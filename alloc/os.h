@@ -13,7 +13,8 @@ GREY_HIDDEN bool os_commit(void *p, size_t bytes);            /* reserved -> zer
 GREY_HIDDEN bool os_discard(void *p, size_t bytes);           /* gives the memory back, keeps it committed: reads as zero */
 GREY_HIDDEN void os_release(void *p, size_t bytes);           /* gives the addresses back too */
 GREY_HIDDEN void *os_map(size_t bytes);                       /* zeroed, writable, for metadata */
-GREY_HIDDEN void os_advise_huge(void *p, size_t bytes);
+GREY_HIDDEN void os_advise_huge(void *p, size_t bytes);       /* of 2 MiB where pages are of 4 KiB */
+GREY_HIDDEN void os_advise_small(void *p, size_t bytes);      /* no huge ones any more */
 
 /* Threads and time. */
 GREY_HIDDEN void os_futex_wait(struct atomic32 *word, uint32_t expected);

@@ -121,6 +121,11 @@ void os_advise_huge(void *p, size_t bytes)
     call6(SYS_madvise, (long)p, (long)bytes, MADV_HUGEPAGE, 0, 0, 0);
 }
 
+void os_advise_small(void *p, size_t bytes)
+{
+    call6(SYS_madvise, (long)p, (long)bytes, MADV_NOHUGEPAGE, 0, 0, 0);
+}
+
 void os_futex_wait(struct atomic32 *word, uint32_t expected)
 {
     call6(SYS_futex, (long)&word->v, FUTEX_WAIT_PRIVATE, (long)expected, 0, 0, 0);

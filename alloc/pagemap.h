@@ -46,7 +46,9 @@ struct arena {
     struct span span[ARENA_PAGES];             /* by first page */
     struct atomicw managed[ARENA_PAGES / 64];  /* [atomic] first pages of managed spans */
     struct slot_bits bits[ARENA_PAGES][SLOTS_MAX / 64]; /* [atomic] of managed spans, by first page */
+    bool huge;                                 /* [lock:mheap] the system is advised so */
 };
+static_assert(offsetof(struct arena, bits) % 64 == 0, "a slot's two words lie in one cache line");
 
 GREY_HIDDEN extern struct atomicw pagemap_window[WINDOW_SLOTS]; /* [atomic] struct arena * */
 GREY_HIDDEN extern struct atomicw pagemap_first;                /* [atomic] slot of the window's start, set once */

@@ -38,6 +38,7 @@ static size_t give_chunk(uint64_t freed_before)
     size_t bytes = 0;
     if (run != NULL) {
         bytes = run->pages * PAGE_BYTES;
+        mheap_forget_huge(&heap_pages, run);
         bool given = os_discard((void *)run->base, bytes);
         mheap_release_held(&heap_pages, run, given);
         bytes = given ? bytes : 0;

@@ -401,9 +401,21 @@ void *os_map(size_t bytes)
     return (void *)p;
 }
 
-void os_advise_huge(void *p, size_t bytes)
+static void advise(enum os_fake_op op, void *p, size_t bytes)
 {
     must_be_reserved((uintptr_t)p, bytes, "advice on what is not reserved");
+    (void)begin(op);
+    end(op, (uintptr_t)p, bytes, true);
+}
+
+void os_advise_huge(void *p, size_t bytes)
+{
+    advise(OS_HUGE, p, bytes);
+}
+
+void os_advise_small(void *p, size_t bytes)
+{
+    advise(OS_SMALL, p, bytes);
 }
 
 /* ---- alloc/os.h: threads and time ---- */

@@ -25,6 +25,8 @@ enum os_fake_op {
     OS_RELEASE,
     OS_MAP,
     OS_HELPER,
+    OS_HUGE,  /* advice: not refused */
+    OS_SMALL,
     OS_OP_COUNT
 };
 

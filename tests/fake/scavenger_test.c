@@ -131,6 +131,49 @@ static void what_comes_back_is_zeroed_again(void **state)
     assert_int_equal(s->pages, 20);
 }
 
+static struct span *take_as(enum span_state state, size_t mib)
+{
+    return mheap_alloc(heap, request(pages_of_mib(mib)), state);
+}
+
+static void a_collected_heap_grows_by_arenas_of_huge_pages_until_one_is_given_back(void **state)
+{
+    (void)state;
+    struct span *first = take_as(SPAN_MANAGED, 50);
+    assert_int_equal(os_fake_calls(OS_HUGE), 0); /* the first arena: the heap may stay small */
+    struct span *second = take_as(SPAN_MANAGED, 50);
+    assert_int_equal(os_fake_calls(OS_HUGE), 1);
+    struct span *third = take_as(SPAN_MANAGED, 50);
+    assert_int_equal(os_fake_calls(OS_HUGE), 2);
+    give(heap, first);
+    scavenger_give_all();
+    assert_int_equal(os_fake_calls(OS_SMALL), 0);
+    give(heap, third); /* it lies in the last two arenas */
+    scavenger_give_all();
+    assert_int_equal(os_fake_calls(OS_SMALL), 2);
+    give(heap, second);
+    scavenger_give_all();
+    assert_int_equal(os_fake_calls(OS_SMALL), 2);
+    take_as(SPAN_MANAGED, 150);
+    scavenger_give_all();
+    assert_int_equal(os_fake_calls(OS_SMALL), 2);
+}
+
+static void a_manual_heap_has_huge_pages_when_it_is_told_to(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        take_as(SPAN_MANUAL, 50);
+    assert_int_equal(os_fake_calls(OS_HUGE), 0);
+    options.hugepages = HUGEPAGES_ALWAYS;
+    for (int i = 0; i < 4; i++)
+        give(heap, take_as(SPAN_MANUAL, 100));
+    scavenger_give_all();
+    assert_true(os_fake_calls(OS_HUGE) > 0);
+    assert_int_equal(os_fake_calls(OS_SMALL), 0);
+    options.hugepages = HUGEPAGES_COLLECTED;
+}
+
 static void a_refused_discard_ends_the_trim_and_loses_nothing(void **state)
 {
     (void)state;
@@ -445,6 +488,8 @@ int main(void)
         scavenger_test(trim_finds_runs_of_every_length),
         scavenger_test(a_run_that_is_part_cold_gives_only_its_warm_part),
         scavenger_test(what_comes_back_is_zeroed_again),
+        scavenger_test(a_collected_heap_grows_by_arenas_of_huge_pages_until_one_is_given_back),
+        scavenger_test(a_manual_heap_has_huge_pages_when_it_is_told_to),
         scavenger_test(a_refused_discard_ends_the_trim_and_loses_nothing),
         scavenger_test(only_whole_pages_of_the_system_are_given_back),
         scavenger_test(a_page_of_the_systems_that_is_partly_used_stays),

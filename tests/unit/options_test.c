@@ -29,7 +29,7 @@ static const struct row {
     { "GREY_SCAVENGE", &options.scavenge, 0, 2 },
     { "GREY_SCAVENGE_DELAY", &options.scavenge_delay, 3600000, 3600001 },
     { "GREY_CACHE", &options.cache, 0, 1048577 },
-    { "GREY_HUGEPAGES", &options.hugepages, 1, 2 },
+    { "GREY_HUGEPAGES", &options.hugepages, 1, 3 },
     { "GREY_PERCENT", &options.percent, 1000000, 1000001 },
     { "GREY_MIN_HEAP", &options.min_heap, 0, TIB(128) + 1 },
     { "GREY_MEMORY_LIMIT", &options.memory_limit, TIB(128), TIB(128) + 1 },
