@@ -38,6 +38,7 @@ QUICK = ["greyspan", "libgc", "go", "mimalloc"]
 
 
 def known(name, build):
+    """The contender of the table, as it is built there."""
     program, settings, workers, package = TABLE[name]
     contender = Contender(name, os.path.join(build, "bench", program), dict(settings), workers)
     if not os.access(contender.program, os.X_OK):
@@ -50,25 +51,28 @@ def known(name, build):
     return contender
 
 
-def parse_with(text, build):
+def parse_with(text, build, table, find):
     """NAME=CONTENDER[@BUILD][,VARIABLE=VALUE...]: one of the table in another build or environment."""
     name, _, rest = text.partition("=")
     what, *settings = rest.split(",")
     base, _, place = what.partition("@")
-    if not name or base not in TABLE or any("=" not in s for s in settings):
+    if not name or base not in table or any("=" not in s for s in settings):
         raise Failure(f"--with {text}: expected NAME=CONTENDER[@BUILD][,VARIABLE=VALUE...]; "
-                      f"contenders are {', '.join(TABLE)}")
-    contender = known(base, os.path.abspath(place) if place else build)
+                      f"contenders are {', '.join(table)}")
+    contender = find(base, os.path.abspath(place) if place else build)
     contender.name = name
     contender.settings.update(s.split("=", 1) for s in settings)
     return contender
 
 
-def gather(names, extra, build):
+def gather(names, extra, build, table=None, find=known):
+    """Contenders of a table, by its names and by --with; find(name, build) makes one."""
+    table = table or TABLE
     for name in names:
-        if name not in TABLE:
-            raise Failure(f"no contender is called {name}: there are {', '.join(TABLE)}, and --with")
-    all_of_them = [known(name, build) for name in names] + [parse_with(text, build) for text in extra]
+        if name not in table:
+            raise Failure(f"no contender is called {name}: there are {', '.join(table)}, and --with")
+    all_of_them = [find(name, build) for name in names]
+    all_of_them += [parse_with(text, build, table, find) for text in extra]
     if len({c.name for c in all_of_them}) != len(all_of_them):
         raise Failure("two contenders have the same name")
     return all_of_them

@@ -61,7 +61,7 @@ def draw(report, title):
     step, clock = PANEL + GAP, "wall" if report.clock == "wall_s" else "processor"
     panels = [Panel(NAMES, f"{clock} time, ratio to the row's best", nice_limit(data[0])),
               Panel(NAMES + step, "peak memory, ratio to the row's best", nice_limit(data[1])),
-              Decades(NAMES + 2 * step, "longest request (lru) or stop (others), ms", data[2])]
+              Decades(NAMES + 2 * step, report.waits, data[2])]
     bottom = TOP + LINE * (len(report.rows) + 1)
     width, height = NAMES + 3 * PANEL + 2 * GAP + 50, bottom + 15
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '

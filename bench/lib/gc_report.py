@@ -12,7 +12,7 @@ COLUMNS = [  # heading, what, width
     ("p50 us", "p50_us", 8), ("p99", "p99_us", 8), ("p99.9", "p999_us", 8), ("max ms", "max_ms", 8),
 ]
 MEANS = [("wall time", "wall_s"), ("processor time", "cpu_s"), ("peak memory", "peak_mib")]
-REFERENCES = ["libgc", "go", "mimalloc"]
+RATIOS = [("/" + name, name, None) for name in ("libgc", "go", "mimalloc")]  # heading, to whom, of what: the clock
 
 
 class Goal:
@@ -69,6 +69,9 @@ def count(value, width):
 
 
 class Report:
+    columns, ratios = COLUMNS, RATIOS
+    waits = "longest request (lru) or stop (others), ms"  # what a picture shows of waits()
+
     def __init__(self, rows, names, missing, clock="wall_s"):
         """names: contenders in order, the first is ours; missing: name -> why it could not run.
 
@@ -78,7 +81,7 @@ class Report:
         self.clock = clock
         self.names = names
         self.missing = missing
-        self.references = [n for n in REFERENCES if n in names and n not in missing]
+        self.ratios = [r for r in self.ratios if r[1] in names and r[1] not in missing]
 
     @property
     def present(self):
@@ -87,8 +90,8 @@ class Report:
     # One block a row, one line a contender
 
     def heading(self):
-        ratios = "".join(f"{'/' + n:>10}" for n in self.references)
-        return f"{'':<16}" + "".join(f"{title:>{width}}" for title, _, width in COLUMNS) + ratios
+        ratios = "".join(f"{title:>10}" for title, _, _ in self.ratios)
+        return f"{'':<16}" + "".join(f"{title:>{width}}" for title, _, width in self.columns) + ratios
 
     def line(self, row, name):
         title = f"  {name:<14}"
@@ -96,10 +99,11 @@ class Report:
         if problem:
             return f"{title}  {problem}"
         cells = [(count if what == "cycles" else number)(row.value(name, what), width)
-                 for _, what, width in COLUMNS]
+                 for _, what, width in self.columns]
         if row.spread(name, self.clock) > WIDE:
-            cells[0] = f"~{cells[0].strip()}".rjust(COLUMNS[0][2])
-        ratios = "".join(number(row.ratio(name, other, self.clock), 10) for other in self.references)
+            cells[0] = f"~{cells[0].strip()}".rjust(self.columns[0][2])
+        ratios = "".join(number(row.ratio(name, other, what or self.clock), 10)
+                         for _, other, what in self.ratios)
         return title + "".join(cells) + ratios
 
     def block(self, row):
@@ -108,8 +112,6 @@ class Report:
             if row.samples.get(name) or name in self.missing or name in row.problems:
                 lines.append(self.line(row, name))
         return lines
-
-    # What a row means in units of its own
 
     def table(self, title, rows, what):
         rows = [r for r in rows if any(r.value(n, what) for n in self.present)]
@@ -144,15 +146,22 @@ class Report:
         lines = [line for goal in GOALS if (line := goal.line(self.rows, self.names[0], self.clock))]
         return ["", f"goals of {self.names[0]}", *lines] if lines else []
 
+    def tables(self):
+        """What a row means in units of its own."""
+        return (self.table("ns an object", self.rows, "each_ns")
+                + self.table("the same, stops left out", self.rows, "each_running_ns")
+                + self.table("ms a marking", self.rows, "mark_ms") + self.speed_ups())
+
+    def remarks(self):
+        return ["Medians of the runs. stop: of all threads, ms; p50 to max: requests. "
+                f"/NAME and goals: {self.clock_name()}.",
+                f"~ runs are more than {WIDE:.0%} apart. @2: two threads."]
+
+    def clock_name(self):
+        return "wall time" if self.clock == "wall_s" else "processor time"
+
     def text(self):
         lines = [self.heading()]
         for row in self.rows:
             lines += self.block(row)
-        lines += self.table("ns an object", self.rows, "each_ns")
-        lines += self.table("the same, stops left out", self.rows, "each_running_ns")
-        lines += self.table("ms a marking", self.rows, "mark_ms") + self.speed_ups()
-        lines += self.means() + self.goals()
-        clock = "wall time" if self.clock == "wall_s" else "processor time"
-        lines += ["", "Medians of the runs. stop: of all threads, ms; p50 to max: requests. "
-                  f"/NAME and goals: {clock}.", f"~ runs are more than {WIDE:.0%} apart. @2: two threads."]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.tables(), *self.means(), *self.goals(), "", *self.remarks()])

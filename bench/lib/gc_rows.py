@@ -52,6 +52,9 @@ class Row:
     samples: dict = field(default_factory=dict)  # contender name -> [Sample]
     problems: dict = field(default_factory=dict)  # contender name -> sentence
 
+    def takes(self, contender):
+        return not self.workers or bool(contender.workers)
+
     def value(self, name, what):
         values = [v for s in self.samples.get(name, []) if (v := getattr(s, what)) is not None]
         return statistics.median(values) if values else None
@@ -128,15 +131,13 @@ def available_mib():
     return 0.0
 
 
-def measure(build, row, contender):
-    """Runs one process under bench/measure, a small parent, which takes the times and the peak."""
+def measured(build, argv, settings, environment):
+    """Runs a command under bench/measure, a small parent, which takes the times and the peak.
+
+    Returns the sample and the command's standard output."""
     with tempfile.NamedTemporaryFile(prefix="greyspan-bench-") as out:
-        settings = dict(contender.settings)
-        if row.workers:
-            settings[contender.workers] = str(row.workers)
-        argv = [os.path.join(build, "bench", "measure"), out.name]
-        argv += [f"{k}={v}" for k, v in settings.items()] + [contender.program, *map(str, row.argv)]
-        text, errors = run(argv, contender.environment())
+        launch = [os.path.join(build, "bench", "measure"), out.name, *(f"{k}={v}" for k, v in settings.items())]
+        text, errors = run([*launch, *argv], environment)
         with open(out.name, encoding="ascii") as file:
             numbers = [float(f) for f in file.read().split()]
     if len(numbers) != 6:
@@ -145,7 +146,15 @@ def measure(build, row, contender):
     if status != 0:
         how = f"status {status:.0f}" if status < 128 else f"signal {status - 128:.0f}"
         raise Failure(f"ended with {how}: {last_line(errors)}")
-    return parse(text, Sample(wall, user, system, peak / 1024, faults))
+    return Sample(wall, user, system, peak / 1024, faults), text
+
+
+def measure(build, row, contender):
+    settings = dict(contender.settings)
+    if row.workers:
+        settings[contender.workers] = str(row.workers)
+    sample, text = measured(build, [contender.program, *map(str, row.argv)], settings, contender.environment())
+    return parse(text, sample)
 
 
 def last_line(text):
