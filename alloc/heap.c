@@ -380,8 +380,8 @@ void heap_free_sized(void *p, size_t size, const char *call)
         return;
     }
     struct block b = look_up((uintptr_t)p);
-    if (b.code >= CODE_MANAGED)
-        b.size = upcall()->usable(p, call);
+    if (b.code >= CODE_MANAGED && (b.size = upcall()->usable(p, call)) == 0)
+        return; /* the collector has said why */
     if (b.code == CLASS_NONE) {
         report_misuse(call, p, b.why);
     } else if (size > b.size) {
@@ -515,6 +515,15 @@ size_t heap_raw_usable(const void *p)
 
 /* ---- fork ---- */
 
+void upcall_set(const struct upcall *calls)
+{
+    /* One of the locks that a fork takes: what heap_fork_prepare() found is so until the fork is over. */
+    lock_take(&heap_pages.lock);
+    /* release: pairs with the acquire in upcall(). */
+    aw_store_release(&upcalls, (uintptr_t)calls);
+    lock_drop(&heap_pages.lock);
+}
+
 /* Every lock, in rank order. */
 static void each_lock(void (*f)(struct lock *l))
 {
@@ -530,10 +539,18 @@ static void each_lock(void (*f)(struct lock *l))
 void heap_fork_prepare(void)
 {
     heap_init();
-    if (upcall() != NULL)
-        upcall()->fork_prepare();
-    lock_fork_begin();
-    each_lock(lock_fork_take);
+    for (;;) {
+        const struct upcall *calls = upcall();
+        if (calls != NULL)
+            calls->fork_prepare();
+        lock_fork_begin();
+        each_lock(lock_fork_take);
+        if (upcall() == calls)
+            return;
+        /* The collector's first use came in between: now it is asked, too. */
+        each_lock(lock_fork_release);
+        lock_fork_end();
+    }
 }
 
 void heap_fork_parent(void)

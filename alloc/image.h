@@ -11,6 +11,11 @@
    I2  A module is closed, even while threads are stopped: by a thread that has nothing to do with us
        and runs on. Data of modules that the program itself needs stay (lasting); of others the
        kernel makes a copy (image_copy()), which stops where nothing is mapped.
+   I3  A forked child must not ask for the list as it is: libc leaves the lock as another thread of the
+       parent may have had it at the fork, and then nobody ever lets it go. So the list is read before
+       the fork if it has changed, and the child takes it as it is until it changes again, which it can
+       do only where the lock is free. (What another thread opens in the microseconds between the two
+       is noticed then; one that is being opened stays half open, and holds nothing.)
 
    One user at a time; those marked so need no memory and take no lock. */
 #ifndef ALLOC_IMAGE_H
@@ -23,6 +28,9 @@ GREY_HIDDEN bool image_read(void);
 /* Stopped: is the list complete, and has no module been opened since? Of a module that is just being
    opened the thread-local storage may not be known yet: false, too. */
 GREY_HIDDEN bool image_is_current(void);
+/* For a fork, I3: before it, and in the child. */
+GREY_HIDDEN void image_fork_prepare(void);
+GREY_HIDDEN void image_fork_child(void);
 
 /* Writable data, aligned to words. Without what the loader writes only (RELRO), and without our own
    when the library is a shared object of its own. */

@@ -50,6 +50,7 @@ struct module {
 static struct {
     bool read;                     /* adds and subs are those of the lists below */
     bool loading;                  /* a module had thread-local storage but no id yet */
+    bool inherited;                /* I3: the lists are the parent's */
     unsigned long long adds, subs; /* how often the loader added and removed one */
     struct list data;              /* struct image_data */
     struct list names;             /* text */
@@ -139,14 +140,18 @@ static const struct r_debug *find_debug(const struct dl_phdr_info *program)
     return NULL;
 }
 
+static const struct link_map *first_map(void)
+{
+    return image.debug == NULL ? NULL : image.debug->r_map;
+}
+
 /* The loader's lock is held, so the list of link maps is at rest; it has the order of the calls of
    dl_iterate_phdr(). */
 GREY_RACY static bool read_modules(const struct dl_phdr_info *program)
 {
     image.debug = find_debug(program);
     image.last = NULL;
-    const struct link_map *l = image.debug == NULL ? NULL : image.debug->r_map;
-    for (; l != NULL; l = l->l_next) {
+    for (const struct link_map *l = first_map(); l != NULL; l = l->l_next) {
         struct module *m = list_add(&image.modules, sizeof *m);
         if (m == NULL)
             return false;
@@ -294,6 +299,9 @@ static int read_object(struct dl_phdr_info *info, size_t size, void *context)
 bool image_read(void)
 {
     struct reader r = { READ_BEGIN, 0 };
+    if (image.inherited && image_is_current())
+        return true;
+    image.inherited = false;
     dl_iterate_phdr(read_object, &r);
     if (r.state == READ_FAILED)
         forget_lists();
@@ -332,6 +340,27 @@ bool image_is_current(void)
         || now.l_ld != held->l_ld || now.l_prev != held->l_prev || now.l_next != NULL)
         return false;
     return held->l_prev == NULL || (copy_map(&before, held->l_prev) && before.l_next == image.last);
+}
+
+void image_fork_prepare(void)
+{
+    if (!image_is_current())
+        (void)image_read(); /* without memory the child tries again */
+}
+
+/* A thread that is gone may have been amid a change, which is one store each way: the list leads to an end. */
+GREY_RACY void image_fork_child(void)
+{
+    const struct link_map *last = first_map();
+    image.inherited = image.read;
+    image.loading = false;
+    while (last != NULL && last->l_next != NULL)
+        last = last->l_next;
+    if (last == NULL)
+        return;
+    image.last_lasting &= last == image.last;
+    image.last = last;
+    image.last_held = *last;
 }
 
 size_t image_data_count(void)

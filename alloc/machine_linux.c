@@ -398,6 +398,7 @@ bool machine_is_readable(uintptr_t p)
 
 uintptr_t machine_mapped_from(struct machine_range r)
 {
+    int kept = errno;
     unsigned char unused[64];
     size_t page = os_page_size(), step = page * COUNT(unused);
     uintptr_t at = round_down(r.to, page);
@@ -410,6 +411,7 @@ uintptr_t machine_mapped_from(struct machine_range r)
         else
             break;
     }
+    errno = kept;
     return at > r.from ? at : r.from;
 }
 

@@ -42,7 +42,7 @@ GREY_HIDDEN bool os_secure(void);      /* set-uid or the like: the environment i
 GREY_HIDDEN uint64_t os_random(void);  /* the same for the life of the process */
 GREY_HIDDEN int os_getpid(void);
 GREY_HIDDEN int os_gettid(void);
-GREY_HIDDEN void os_write(int fd, const char *s, size_t n);
+GREY_HIDDEN int os_write(int fd, const char *s, size_t n); /* 0, or an error's number */
 GREY_HIDDEN _Noreturn void os_abort(void);
 
 #endif

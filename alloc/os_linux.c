@@ -243,17 +243,18 @@ int os_gettid(void)
     return (int)call6(SYS_gettid, 0, 0, 0, 0, 0, 0);
 }
 
-void os_write(int fd, const char *s, size_t n)
+int os_write(int fd, const char *s, size_t n)
 {
     while (n > 0) {
         long r = call6(SYS_write, fd, (long)s, (long)n, 0, 0, 0);
         if (r == -EINTR)
             continue;
         if (r <= 0)
-            return;
+            return r == 0 ? EIO : (int)-r;
         s += r;
         n -= (size_t)r;
     }
+    return 0;
 }
 
 void os_abort(void)

@@ -23,7 +23,10 @@ struct upcall {
 };
 GREY_HIDDEN extern struct atomicw upcalls; /* [atomic] const struct upcall *, set once */
 
-/* acquire: pairs with the release of gc_init(). */
+/* From now on the collector is asked. Waits for the end of a fork that began without it (heap.c). */
+GREY_HIDDEN void upcall_set(const struct upcall *calls);
+
+/* acquire: pairs with the release of upcall_set(). */
 GREY_INLINE const struct upcall *upcall(void)
 {
     return (const struct upcall *)aw_load_acquire(&upcalls);

@@ -14,6 +14,7 @@
     row(H5_OVERFLOW, "what did not fit the mark queue is forgotten")                                         \
     row(H6_DLOPEN, "a module opened between the reading of the loader's list and the stop goes unnoticed")   \
     row(H6_DLCLOSE, "data of modules are read though they may be unmapped meanwhile")                        \
+    row(H6_LOADER, "a forked child asks for the loader's list, whose lock may be lost")                      \
     row(H8_REDZONE, "the 128 bytes below the interrupted stack pointer are not scanned")                     \
     row(H8_VECTOR, "vector registers are not scanned")                                                       \
     row(H8_REGISTERS, "general registers are not scanned")                                                   \

@@ -134,6 +134,8 @@ void *grey_alloc_slow(grey_kind kind, size_t size)
 
 void *grey_alloc_tiny(size_t size)
 {
+    if (unlikely(size > TINY_BYTES))
+        return grey_alloc_slow(GREY_NOSCAN, size);
     return allocate(&(struct request){ .call = "grey_alloc", .kind = GREY_NOSCAN, .size = size, .alignment = TINY_BYTES });
 }
 
@@ -281,16 +283,19 @@ static bool find_start(void *p, struct object *o, const char *call)
 void api_free(void *p, const char *call)
 {
     struct object o;
+    bool due = false;
     struct mutator *m = mutator_enter(call);
     if (m == NULL)
         return; /* no memory to attach: the collector will find it */
     /* A tiny object's neighbour may live. */
     if (find_start(p, &o, call) && !is_tiny(&o)) {
-        lifetime_forget(o.base);
+        due = lifetime_forget(o.base);
         if (!space_free(&o))
             report_misuse(call, p, free_already);
     }
     mutator_leave(m);
+    if (unlikely(due))
+        finalize_wake();
 }
 
 size_t api_usable(const void *p, const char *call)
@@ -306,18 +311,20 @@ size_t api_usable(const void *p, const char *call)
     return size;
 }
 
-/* The tail of an object that is to hold only size bytes becomes zero, so that it keeps nothing alive; whole
-   pages of a large one are given back. */
-static void shrink(const struct object *o, size_t size)
+/* The object starts at p and is to hold only size bytes: what lies behind becomes zero, so that it keeps nothing
+   alive and is new when the object grows again; whole pages of a large one are given back. */
+static void shrink(const struct object *o, void *p, size_t size)
 {
-    size_t usable = usable_size(o), from = round_up(size, sizeof(void *));
+    size_t usable = usable_size(o);
     if (o->span->code == CODE_MANAGED_LARGE && o->span->trace != TRACE_TYPE
         && pages_for(size).n < o->span->pages) {
         space_shrink(o, size);
         usable = o->span->pages * PAGE_BYTES;
     }
-    if (from < usable && o->span->trace != TRACE_NONE)
-        grey_clear((char *)o->base + from, usable - from);
+    if (o->span->trace == TRACE_NONE)
+        memset((char *)p + size, 0, usable - size);
+    else
+        grey_clear((char *)p + size, usable - size);
 }
 
 bool grey_shrink(void *object, size_t size)
@@ -328,7 +335,7 @@ bool grey_shrink(void *object, size_t size)
         return false;
     bool ok = object_find((uintptr_t)object, &o) && start_of(&o, object) == (uintptr_t)object && size <= usable_size(&o);
     if (ok)
-        shrink(&o, size);
+        shrink(&o, object, size);
     mutator_leave(m);
     if (!ok)
         errno = EINVAL;
@@ -349,7 +356,7 @@ static size_t fit_typed(void *p, size_t bytes)
     if (typed)
         usable = usable_size(&o);
     if (typed && bytes < usable)
-        shrink(&o, bytes);
+        shrink(&o, p, bytes);
     mutator_leave(m);
     return usable;
 }
@@ -403,7 +410,7 @@ void *api_realloc(void *p, size_t size, const char *call)
     size_t usable = found ? usable_size(&o) : 0;
     bool stays = found && size != 0 && size <= usable;
     if (stays && size < usable)
-        shrink(&o, size);
+        shrink(&o, p, size);
     mutator_leave(m);
     if (!found)
         return NULL;

@@ -401,7 +401,9 @@ void space_shrink(const struct object *o, size_t bytes)
     /* A fork takes the lock, too: the child must not find pages without an entry. */
     struct central *c = central_of(s);
     lock_take(&c->lock);
-    aw_add_relaxed(&all.bytes, -((s->pages - keep.n) * PAGE_BYTES));
+    size_t less = (s->pages - keep.n) * PAGE_BYTES;
+    aw_add_relaxed(&all.bytes, -less);
+    aw_add_relaxed(&all.freed_bytes, less); /* the sweep will count what is left */
     struct span tail = *s; /* the entries of the pages that go */
     tail.base += pages_bytes(keep);
     tail.pages -= (uint32_t)keep.n;
@@ -594,11 +596,23 @@ static void adopt_span(struct span *s, void *unswept)
     }
 }
 
+/* Another thread may have been between a span's bit and the counts: publish(), release_span(). */
+static void count_again(struct span *s, void *unused)
+{
+    (void)unused;
+    aw_add_relaxed(&all.spans, 1);
+    aw_add_relaxed(&all.bytes, s->pages * PAGE_BYTES);
+}
+
 void space_fork_child(void)
 {
     size_t unswept = 0;
+    /* relaxed, all: the child has one thread */
+    aw_store_relaxed(&all.spans, 0);
+    aw_store_relaxed(&all.bytes, 0);
+    space_each_span_stopped(count_again, NULL);
     space_each_span_stopped(adopt_span, &unswept);
-    aw_store_relaxed(&all.unswept, unswept); /* relaxed: the child has one thread */
+    aw_store_relaxed(&all.unswept, unswept);
 }
 
 static void check_span(struct span *s, void *sound)

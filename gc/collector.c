@@ -108,8 +108,7 @@ static bool init_once(void)
     mutator_init();
     set_goal(0, 0);
     aw_store_relaxed(&gc.last_ns, gcstats_now());
-    /* release: pairs with the acquire in upcall(). */
-    aw_store_release(&upcalls, (uintptr_t)&calls);
+    upcall_set(&calls);
     return true;
 }
 
@@ -158,14 +157,15 @@ static void sweep_rest(void)
 }
 
 /* Steps 2 and 3. A module that is loaded between the reading of the loader's list and the stop is not
-   in the list; then once more. */
-static struct stop_times stop(struct mutator *m, uintptr_t caller_sp)
+   in the list; then once more. False when there is no memory for the list: nobody is stopped. */
+static bool stop(struct mutator *m, uintptr_t caller_sp, struct stop_times *t)
 {
     for (;;) {
-        roots_prepare();
-        struct stop_times t = mutator_stop_world(m, caller_sp);
+        if (!roots_prepare())
+            return false;
+        *t = mutator_stop_world(m, caller_sp);
         if (roots_are_current_stopped())
-            return t;
+            return true;
         mutator_resume_world(m);
         roots_finish();
     }
@@ -249,7 +249,7 @@ static void finish(struct cycle_record *r)
     gcstats_cycle(r);
 }
 
-/* Both locks held, busy. False when a critical section is open. */
+/* Both locks held, busy. False when a critical section is open, or there is no memory to find the roots. */
 static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp)
 {
     struct cycle_record r = { .number = collector_cycles() + 1, .reason = reason, .begin_ns = gcstats_now(),
@@ -260,15 +260,17 @@ static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp
     mark_prepare(r.heap_before);
     sweeper_prepare(r.heap_before);
     gcstats_event(GREY_EVENT_STOP_BEGIN, gcstats_now(), 0);
-    struct stop_times t = stop(m, caller_sp);
+    struct stop_times t;
+    bool stopped = stop(m, caller_sp, &t);
+    if (!stopped || mutator_any_critical_stopped()) {
+        mark_release();
+        if (stopped)
+            resume(m);
+        return false;
+    }
     r.asked_ns = t.asked_ns;
     r.stopped_ns = t.stopped_ns;
     r.threads = t.threads;
-    if (mutator_any_critical_stopped()) {
-        mark_release();
-        resume(m);
-        return false;
-    }
     gcstats_event(GREY_EVENT_STOPPED, r.stopped_ns, r.threads);
     mark(&r);
     settle(&r);
@@ -427,16 +429,20 @@ void collector_finish_sweep(struct mutator *m)
     drop_both(m);
 }
 
-GREY_NOINLINE void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context)
+GREY_NOINLINE bool collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context)
 {
+    struct stop_times unused;
     if (unlikely(forking))
-        return;
+        return false;
     lock_both(m);
     sweep_rest();
-    stop(m, machine_caller_sp());
-    f(context);
-    resume(m);
+    bool stopped = stop(m, machine_caller_sp(), &unused);
+    if (stopped) {
+        f(context);
+        resume(m);
+    }
     drop_both(m);
+    return stopped;
 }
 
 /* ---- fork ---- */
@@ -451,10 +457,13 @@ static void fork_prepare(void)
         lock_take(&cycle_lock);
     gc.fork_entered = m != NULL; /* another library's handler may attach the thread before the fork is over */
     forking = true;
+    roots_fork_prepare();
 }
 
 static void fork_end(void)
 {
+    if (!forking)
+        return; /* the first use came amid the fork, in another library's handler */
     bool entered = gc.fork_entered;
     forking = false;
     lock_drop(&cycle_lock);

@@ -10,7 +10,7 @@ enum cycle_reason { CYCLE_GROWTH, CYCLE_LIMIT, CYCLE_FORCED, CYCLE_STRESS, CYCLE
 GREY_HIDDEN bool gc_init(void);
 
 /* Marks (a whole stop), unless somebody else did meanwhile; then resume. m is attached, not busy. False when
-   it could not: disabled, critical section. */
+   it could not: a critical section, no memory, amid a fork. */
 GREY_HIDDEN bool collector_cycle(struct mutator *m, enum cycle_reason reason);
 /* Sweeps all that is unswept. Not busy. */
 GREY_HIDDEN void collector_finish_sweep(struct mutator *m);
@@ -29,7 +29,8 @@ GREY_HIDDEN uint64_t collector_cycles(void);
 /* A setting that the goal depends on was changed. */
 GREY_HIDDEN void collector_settings_changed(void);
 
-/* Runs f with threads stopped and every span swept, no cycle in progress: for verify, dump. */
-GREY_HIDDEN void collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context);
+/* Runs f with threads stopped and every span swept, no cycle in progress: for verify, dump. False when it
+   could not: no memory, amid a fork. */
+GREY_HIDDEN bool collector_with_world_stopped(struct mutator *m, void (*f)(void *context), void *context);
 
 #endif

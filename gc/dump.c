@@ -4,6 +4,7 @@
 #include "gc/collector.h"
 #include "gc/kind.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* ---- text ---- */
@@ -16,20 +17,35 @@ struct text_chunk {
     char text[];
 };
 
+static void write_out(struct text_out *t, const char *s, size_t n)
+{
+    if (t->error == 0)
+        t->error = os_write(t->fd, s, n);
+}
+
+/* Writes all chunks, and gives back those behind the first. */
+static void write_chunks(struct text_out *t)
+{
+    for (struct text_chunk *c = t->first, *next; c != NULL; c = next) {
+        next = c->next;
+        write_out(t, c->text, c->used);
+        c->used = 0;
+        if (c != t->first)
+            os_release(c, TEXT_BYTES);
+    }
+    if (t->first != NULL)
+        t->first->next = NULL;
+    t->last = t->first;
+}
+
 /* When the system gives no memory, text is written although threads are stopped: a reader that is one
    of them would be waited for in vain, but the alternative is to say nothing. */
 static struct text_chunk *text_room(struct text_out *t)
 {
     struct text_chunk *c = os_map(TEXT_BYTES);
     if (c == NULL) {
-        if (t->first == NULL)
-            return NULL;
-        for (c = t->first; c != NULL; c = c->next) {
-            os_write(t->fd, c->text, c->used);
-            c->used = 0;
-        }
-        t->last = t->first;
-        return t->first;
+        write_chunks(t);
+        return t->last;
     }
     if (t->last != NULL)
         t->last->next = c;
@@ -44,7 +60,7 @@ static void put_bytes(struct text_out *t, const char *s, size_t n)
     if (c == NULL || n > TEXT_BYTES - sizeof *c - c->used)
         c = text_room(t);
     if (c == NULL) {
-        os_write(t->fd, s, n);
+        write_out(t, s, n);
         return;
     }
     memcpy(c->text + c->used, s, n);
@@ -76,13 +92,10 @@ void text_put_name(struct text_out *t, const char *name)
 
 void text_flush(struct text_out *t)
 {
-    while (t->first != NULL) {
-        struct text_chunk *c = t->first;
-        t->first = c->next;
-        os_write(t->fd, c->text, c->used);
-        os_release(c, TEXT_BYTES);
-    }
-    t->last = NULL;
+    write_chunks(t);
+    if (t->first != NULL)
+        os_release(t->first, TEXT_BYTES);
+    t->first = t->last = NULL;
 }
 
 /* ---- lines ---- */
@@ -188,7 +201,10 @@ bool grey_dump(int fd)
     if (m == NULL)
         return false;
     mutator_leave(m);
-    collector_with_world_stopped(m, dump_stopped, &d);
+    if (!collector_with_world_stopped(m, dump_stopped, &d))
+        d.out.error = ENOMEM;
     text_flush(&d.out);
-    return true;
+    if (d.out.error != 0)
+        errno = d.out.error;
+    return d.out.error == 0;
 }

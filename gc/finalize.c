@@ -3,8 +3,8 @@
    F1  A record in the queue is DUE or CANCELLED, in no index by object, and the object of a finalizer
        that is DUE is a root.
    F2  due.running is 1 from the decision to start the thread until it looks at the queue for the last
-       time. Whoever queues does so before it looks whether a thread runs; the thread says that it does
-       not before it looks at the queue: one of them sees the other. */
+       time, or a finalizer ends it. Whoever queues does so before it looks whether a thread runs; the
+       thread says that it does not before it looks at the queue: one of them sees the other. */
 #define _GNU_SOURCE
 #include "gc/settle.h"
 
@@ -392,6 +392,12 @@ static bool attach(void)
     return true;
 }
 
+static void runs_no_more(void *unused)
+{
+    (void)unused;
+    (void)a32_cas_full(&due.running, 1, 0); /* full: F2 */
+}
+
 static void thread_main(void *unused)
 {
     (void)unused;
@@ -401,8 +407,10 @@ static void thread_main(void *unused)
         return;
     }
     do {
+        /* A finalizer may call pthread_exit(): what is left waits for the next cycle's thread. */
+        pthread_cleanup_push(runs_no_more, NULL);
         work();
-        (void)a32_cas_full(&due.running, 1, 0); /* full: F2 */
+        pthread_cleanup_pop(1);
     } while (!is_pumped() && waiting() > 0 && a32_cas_acquire(&due.running, 0, 1));
     grey_thread_detach();
 }
@@ -417,12 +425,6 @@ static bool nudge(void)
         return false;
     os_futex_wake(&due.wanted, 1);
     return true;
-}
-
-void finalize_nudge(void)
-{
-    if (waiting() > 0)
-        (void)nudge();
 }
 
 void finalize_wake(void)

@@ -57,11 +57,13 @@ size_t gctrace_format(const struct gctrace *t, char out[GCTRACE_LINE_MAX])
     /* Assists and idle marking, the first and last of Go's three, are none while marking stops the world. */
     return report_format(out, GCTRACE_LINE_MAX,
                          "gc %ju @%ss %u%%: %s+%s+%s ms clock, %s+0/%s/0+%s ms cpu, "
-                         "%ju->%ju->%ju MB, %ju MB goal, %ju P%s",
+                         "%ju->%ju->%ju MB, %ju MB goal, %ju MB stacks, %ju MB globals, %ju P%s",
                          (uintmax_t)r->number, decimal((r->begin_ns - t->start_ns) / 1000000, 3).text,
                          percent(t), ms(stopping).text, ms(marking).text, ms(ending).text,
                          ms(stopping * t->cpus).text, ms(r->mark.cpu_ns).text, ms(ending * t->cpus).text,
                          (uintmax_t)mib(r->heap_before), (uintmax_t)mib(r->heap_before),
-                         (uintmax_t)mib(r->heap_marked), (uintmax_t)mib(r->goal), (uintmax_t)t->cpus,
+                         (uintmax_t)mib(r->heap_marked), (uintmax_t)mib(r->goal),
+                         (uintmax_t)mib(r->mark.private_bytes),
+                         (uintmax_t)mib(r->mark.root_bytes - r->mark.private_bytes), (uintmax_t)t->cpus,
                          r->reason == CYCLE_FORCED ? " (forced)" : "");
 }

@@ -1,4 +1,5 @@
-/* gctrace: a cycle as a line in the format of Go's gctrace=1, which tools read; see docs/tuning.md. */
+/* gctrace: a cycle as a line in the format of Go's gctrace=1 as of 1.18, which tools read; see
+   docs/tuning.md. */
 #ifndef GC_GCTRACE_H
 #define GC_GCTRACE_H
 

@@ -1,8 +1,6 @@
 /* hook: see hook.h. */
 #include "gc/hook.h"
 
-#include "gc/control.h"
-
 #include <errno.h>
 
 static const struct hook *find(const struct hooks *h, hook_fn *fn, void *data)
@@ -33,13 +31,7 @@ static const struct hook *add(struct hooks *h, hook_fn *fn, void *data)
 static const struct hook *find_or_add(struct hooks *h, hook_fn *fn, void *data)
 {
     const struct hook *k = find(h, fn, data);
-    if (k != NULL)
-        return k;
-    /* Metadata's lock: an attached thread must not be stopped with it. */
-    struct mutator *m = control_enter("hook_set");
-    k = add(h, fn, data);
-    control_leave(m);
-    return k;
+    return k != NULL ? k : add(h, fn, data);
 }
 
 bool hook_set(struct hooks *h, hook_fn *fn, void *data)

@@ -48,28 +48,31 @@ void lifetime_after_cycle(void)
 
 /* ---- early frees ---- */
 
-static void forget_locked(uintptr_t object)
+static bool forget_locked(uintptr_t object)
 {
+    bool queued = false;
     struct node *n = index_find(&lifetime_by_object, object);
     while (n != NULL) {
         struct record *r = (struct record *)n;
         n = index_next(n); /* r leaves the chain */
+        queued |= r->type == RECORD_CLEANUP;
         if (r->type == RECORD_WEAK)
             weak_forget_locked(r);
         else
             finalize_forget_locked(r);
     }
+    return queued;
 }
 
-void lifetime_forget(uintptr_t object)
+bool lifetime_forget(uintptr_t object)
 {
     /* relaxed: whoever filed something under the object did so before it came to this thread. */
     if (aw_load_relaxed(&lifetime_by_object.count) == 0)
-        return;
+        return false;
     lock_take(lifetime_lock);
-    forget_locked(object);
+    bool queued = forget_locked(object);
     lock_drop(lifetime_lock);
-    finalize_nudge();
+    return queued;
 }
 
 /* ---- the index ---- */

@@ -35,8 +35,10 @@ GREY_HIDDEN void lifetime_after_cycle(void);
    its references are settled later). Once an object and cycle. Threads stopped. */
 GREY_HIDDEN void lifetime_found_weak(uintptr_t object, grey_kind kind);
 /* An object is freed early: its finalizer does not run, its cleanups are queued, weak references
-   to it are cleared. Busy. */
-GREY_HIDDEN void lifetime_forget(uintptr_t object);
+   to it are cleared. Busy. True: cleanups are due, and finalize_wake() is to follow. */
+GREY_HIDDEN bool lifetime_forget(uintptr_t object);
+/* If something is due, somebody runs it: the finalizer thread is woken or started. Not busy. */
+GREY_HIDDEN void finalize_wake(void);
 /* A thread ends: what it keeps of pools goes to their shared parts. Busy; locks up to RANK_MUTATORS
    may be held. */
 GREY_HIDDEN void lifetime_thread_exit(struct mutator *m);

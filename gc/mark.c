@@ -57,7 +57,7 @@ struct marker {
     bool alone;       /* no other marker: plain stores will do */
     uintptr_t low, range; /* [stopped] the addresses between which the heap lies */
     const struct atomicw *arenas; /* [stopped] by address; NULL when the window does not hold them all */
-    uint64_t objects, bytes, root_bytes, overflows;
+    uint64_t objects, bytes, root_bytes, private_bytes, overflows;
     uint64_t cpu_ns;
     unsigned number;
     uint32_t seen;    /* the round when it was started: none of its */
@@ -577,11 +577,14 @@ NO_SANITIZE static void scan_private(struct marker *m, const uintptr_t *from, co
 static void root_range(struct root_sink *sink, const struct root_range *r)
 {
     (void)sink;
-    coordinator->root_bytes += (uintptr_t)r->to - (uintptr_t)r->from;
-    if (root_is_private(r->class))
-        scan_private(coordinator, r->from, r->to);
-    else
+    size_t bytes = (uintptr_t)r->to - (uintptr_t)r->from;
+    coordinator->root_bytes += bytes;
+    if (!root_is_private(r->class)) {
         scan_words(coordinator, r->from, r->to);
+        return;
+    }
+    coordinator->private_bytes += bytes;
+    scan_private(coordinator, r->from, r->to);
 }
 
 static void root_exact(struct root_sink *sink, enum root_class class, void *slot, uintptr_t value)
@@ -711,7 +714,7 @@ void mark_begin_stopped(void)
         m->low = aw_load_relaxed(&pagemap_lowest);
         m->range = high == 0 ? 0 : high - m->low; /* 0: there is no arena yet */
         m->arenas = pagemap_all_in_window() ? pagemap_window - aw_load_relaxed(&pagemap_first) : NULL;
-        m->objects = m->bytes = m->root_bytes = m->overflows = m->cpu_ns = 0;
+        m->objects = m->bytes = m->root_bytes = m->private_bytes = m->overflows = m->cpu_ns = 0;
     }
 }
 
@@ -724,6 +727,7 @@ struct mark_totals mark_end_stopped(void)
         t.objects += m->objects;
         t.bytes += m->bytes;
         t.root_bytes += m->root_bytes;
+        t.private_bytes += m->private_bytes;
         t.overflows += m->overflows;
         t.cpu_ns += m->cpu_ns;
     }

@@ -8,6 +8,7 @@
 struct mark_totals {
     uint64_t objects, bytes;    /* marked in this cycle */
     uint64_t root_bytes;        /* scanned */
+    uint64_t private_bytes;     /* of those: of threads and fibers */
     uint64_t overflows;         /* times the queue's memory ran out */
     uint64_t cpu_ns;            /* of all markers */
     unsigned workers;           /* that took part */

@@ -130,11 +130,12 @@ bool mutator_attach(struct mutator *m)
     a32_store_relaxed(&m->busy, 1);
     attached = m;
     __asm__ __volatile__("" : : : "memory");
-    list(m);
-    grey_local = &m->local;
-    /* May allocate, and fail: then the end of the thread is noticed at the next stop. */
+    /* May allocate, and fail: then the end of the thread is noticed at the next stop. Not listed yet: a
+       stopped thread may have malloc's lock. */
     if (mutators.has_key)
         pthread_setspecific(mutators.key, m);
+    list(m);
+    grey_local = &m->local;
     errno = kept;
     return true;
 }
@@ -230,7 +231,7 @@ GREY_API void grey_thread_detach(void)
         return;
     }
     mutator_detach(m);
-    if (mutators.has_key)
+    if (attached == NULL && mutators.has_key) /* it was not refused */
         pthread_setspecific(mutators.key, NULL);
 }
 
@@ -383,20 +384,16 @@ GREY_API GREY_NOINLINE void grey_state_restore(const struct grey_state *state)
     struct mutator *m = attached;
     if (m == NULL)
         return;
-    bool blocked = m->blocking > 0;
-    m->blocking = state->blocking;
-    if (blocked && state->blocking == 0) {
-        stop_unblock(m);
-        grey_local = &m->local;
-    } else if (!blocked && state->blocking > 0) {
-        grey_local = &mutator_nobody;
-    }
+    if (m->blocking > 0)
+        stop_unblock(m); /* what follows changes where its roots lie (T2) */
     a32_store_relaxed(&m->busy, 1); /* relaxed: read by the handler on this thread */
     __asm__ __volatile__("" : : : "memory");
+    m->blocking = state->blocking;
+    grey_local = m->blocking > 0 ? &mutator_nobody : &m->local;
     critical_set(m, state->critical);
     stack_jumped(m, state->fiber);
     mutator_leave(m);
-    if (!blocked && state->blocking > 0)
+    if (m->blocking > 0)
         stop_block(m, machine_caller_sp());
 }
 

@@ -23,15 +23,15 @@ struct part {
 
 /* A thread's parts, by the numbers of pools: the first of a list has the lowest. */
 struct pool_local {
-    struct pool_local *next;
-    struct part *part[DIRECTORY_MAX];
+    struct pool_local *next;          /* [owner] */
+    struct part *part[DIRECTORY_MAX]; /* [owner] */
 };
 
 /* Objects of the shared part: a stack of them, in pieces. Only the first is not full. */
 struct piece {
-    struct piece *next;
-    size_t count;
-    uintptr_t object[PIECE_MAX];
+    struct piece *next;          /* [lock:pool], and ageing */
+    size_t count;                /* [lock:pool], and ageing */
+    uintptr_t object[PIECE_MAX]; /* [lock:pool], and ageing */
 };
 
 struct grey_pool {
@@ -336,7 +336,7 @@ void pool_age_stopped(void)
         age_pool(p);
 }
 
-/* P2. Some stay: the shared part fills again. */
+/* P2. One stays: the shared part fills again. */
 void pool_trim(void)
 {
     struct mutator *m = mutator_enter("grey_collect");
@@ -347,14 +347,11 @@ void pool_trim(void)
     lock_drop(lifetime_lock);
     for (; p != NULL; p = p->next) {
         lock_take(lifetime_lock_of(p));
-        struct piece *list = p->spare;
-        if (list != NULL) {
-            p->spare = list;
-            list = list->next;
-            p->spare->next = NULL;
-        }
+        struct piece *kept = p->spare, *rest = kept == NULL ? NULL : kept->next;
+        if (kept != NULL)
+            kept->next = NULL;
         lock_drop(lifetime_lock_of(p));
-        give_pieces(list);
+        give_pieces(rest);
     }
     mutator_leave(m);
 }

@@ -33,14 +33,20 @@ static struct {
 
 grey_decode_fn *roots_decode;
 
-
 struct lock *roots_lock(void)
 {
     return &roots.lock;
 }
 
+void roots_fork_prepare(void)
+{
+    image_fork_prepare();
+}
+
 void roots_fork_child(void)
 {
+    if (!without(H6_LOADER))
+        image_fork_child();
     image_touched_close(); /* H18: it shows the parent's pages */
     roots.copies_used = 0;
 }

@@ -67,6 +67,8 @@ GREY_HIDDEN bool handle_release(grey_handle *h); /* false: it is none, or was re
 GREY_HIDDEN void handle_each_stopped(void (*f)(const uintptr_t *from, size_t count, void *context),
                                      void *context);
 
+/* For fork, RANK_CYCLE's lock held. */
+GREY_HIDDEN void roots_fork_prepare(void);
 GREY_HIDDEN void roots_fork_child(void);
 GREY_HIDDEN struct lock *roots_lock(void);
 

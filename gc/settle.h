@@ -125,8 +125,6 @@ GREY_HIDDEN void finalize_forget_locked(struct record *r);
 
 /* ---- the rest that lifetime.c asks ---- */
 
-GREY_HIDDEN void finalize_wake(void);      /* something is due: not busy; may start the thread */
-GREY_HIDDEN void finalize_nudge(void);     /* the same, busy: wakes the thread if there is one */
 GREY_HIDDEN void finalize_fork_child(void);
 GREY_HIDDEN void pool_trim(void);          /* not busy */
 GREY_HIDDEN void finalize_sums(struct lifetime_sums *out);

@@ -26,7 +26,7 @@ enum fiber_state { FIBER_PARKED, FIBER_RUNNING };
 struct grey_fiber {
     struct atomic32 state;      /* [atomic] enum fiber_state */
     struct machine_range stack; /* [const] */
-    unsigned announced;             /* [const] to valgrind */
+    unsigned announced;         /* [const] to valgrind */
     struct stack_capture saved; /* [owner] K2; written by the thread that parks it */
     struct mutator *home;       /* [const] the thread whose first stack it is; NULL: made by the program */
     struct grey_fiber *next, *prev; /* [lock:fibers] */

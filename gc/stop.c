@@ -142,11 +142,12 @@ GREY_NOINLINE void stop_poll(struct mutator *m)
     } while (a32_load_relaxed(&m->deferred) != 0); /* relaxed: a signal that came in between noted it here */
 }
 
-/* The manual allocator has let its last lock go; what is busy stops later. */
+/* The manual allocator has let its last lock go; what is busy or cooperative stops later. */
 static void on_free_of_locks(void)
 {
     struct mutator *m = mutator_self();
-    if (m != NULL && a32_load_relaxed(&m->busy) == 0 && state_of(m) == STATE_ASKED)
+    if (m != NULL && a32_load_relaxed(&m->busy) == 0 && a32_load_relaxed(&m->cooperative) == 0
+        && state_of(m) == STATE_ASKED)
         stop_poll(m);
 }
 

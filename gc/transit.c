@@ -85,7 +85,7 @@ static void note_thread_locked(struct transit *r, pthread_t thread)
     }
 }
 
-/* Pinned: until forget() or unpin(). */
+/* Pinned, until unpin(). */
 static struct transit *find(pthread_t thread)
 {
     struct transit *r;
@@ -234,6 +234,7 @@ GREY_API int grey_pthread_create(pthread_t *t, const pthread_attr_t *attr, void 
 
 struct join {
     pthread_t thread;
+    struct transit *record; /* NULL: it is not one of ours */
     void *value;
     int error;
 };
@@ -245,21 +246,28 @@ static void *join_call(void *argument)
     return NULL;
 }
 
+static void join_over(void *join)
+{
+    const struct join *j = join;
+    struct mutator *m = mutator_enter("grey_pthread_join");
+    unpin(j->record, j->error == 0);
+    mutator_leave(m);
+}
+
 GREY_API int grey_pthread_join(pthread_t t, void **result)
 {
-    struct join j = { .thread = t };
+    struct join j = { .thread = t, .error = ECANCELED /* so it stays if this thread is cancelled */ };
     struct mutator *m = mutator_enter("grey_pthread_join");
     if (m == NULL)
-        return ENOMEM;
-    struct transit *r = find(t);
+        return errno;
+    j.record = find(t);
     mutator_leave(m);
+    pthread_cleanup_push(join_over, &j);
     /* The value lies in this frame, which is a root, until the record is forgotten. */
     grey_blocking_call(join_call, &j);
     if (j.error == 0 && result != NULL)
         *result = j.value;
-    m = mutator_enter("grey_pthread_join");
-    unpin(r, j.error == 0);
-    mutator_leave(m);
+    pthread_cleanup_pop(1);
     grey_keep(j.value);
     return j.error;
 }
@@ -268,7 +276,7 @@ GREY_API int grey_pthread_detach(pthread_t t)
 {
     struct mutator *m = mutator_enter("grey_pthread_detach");
     if (m == NULL)
-        return ENOMEM;
+        return errno;
     /* Found before: once detached and ended, its pthread_t may be another thread's. */
     struct transit *r = find(t);
     mutator_leave(m);

@@ -187,7 +187,8 @@ bool grey_verify(void)
     if (m == NULL)
         return false;
     mutator_leave(m);
-    collector_with_world_stopped(m, verify_between_cycles, &ok);
+    if (!collector_with_world_stopped(m, verify_between_cycles, &ok))
+        report_line("grey_verify: no memory");
     return ok;
 }
 

@@ -37,6 +37,7 @@ GREY_HIDDEN void verify_traces_stopped(void);
 struct text_chunk;
 struct text_out {
     int fd;
+    int error; /* of the first write that failed; nothing is written after it */
     struct text_chunk *first, *last;
 };
 GREY_HIDDEN void text_put(struct text_out *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

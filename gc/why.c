@@ -123,7 +123,8 @@ static bool GREY_NOINLINE why_live(uintptr_t hidden, int fd, uintptr_t frame)
     if (m == NULL)
         return false;
     mutator_leave(m);
-    collector_with_world_stopped(m, why_stopped, &y);
+    if (!collector_with_world_stopped(m, why_stopped, &y))
+        report_line("grey_why_live: no memory");
     text_flush(&y.out);
     return y.found;
 }

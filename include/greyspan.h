@@ -32,10 +32,10 @@
  * one heap. docs/embedding.md has the rules that a program keeps which uses the collector.
  *
  * What holds for all functions: they may be called from any thread, also in a forked child, but not
- * from a signal handler; the manual ones also before main and in destructors. A pointer that is not
- * what a function asks for ends the program with a sentence on stderr that names the function and the
- * pointer; with GREY_ON_ERROR=ignore in the environment the call does nothing instead. Sizes are
- * bytes, times are nanoseconds.
+ * from a signal handler; the manual ones also before main and in destructors, the others not from a
+ * callback of dl_iterate_phdr. A pointer that is not what a function asks for ends the program with a
+ * sentence on stderr that names the function and the pointer; with GREY_ON_ERROR=ignore in the
+ * environment the call does nothing instead. Sizes are bytes, times are nanoseconds.
  */
 #ifndef GREYSPAN_H
 #define GREYSPAN_H
@@ -90,7 +90,7 @@ GREY_API void *grey_calloc(size_t count, size_t size)
 /* Returns a block of at least size bytes with the contents of p up to the smaller of both sizes; it
  * may be p itself. p NULL: as grey_malloc(size). size 0 and p not NULL: frees p and returns NULL.
  * On failure NULL with errno ENOMEM, and p is as it was. A managed object becomes one of the same kind,
- * what is new of it zero; a typed one does not grow (EINVAL): grey_realloc_array.
+ * what is new of it zero; a typed one of up to 512 bytes cannot move (EINVAL): see grey_realloc_array.
  *
  * Owner: the caller owns the result; p is gone unless the call failed. Of managed objects p stays what
  * it was, for others may refer to it.
@@ -549,9 +549,9 @@ struct grey_tracer {
  * GREY_FINALIZERS_PUMP; with no lock of the library held. They may allocate, take locks, and make their
  * object reachable again; then it lives on without a finalizer. None runs because the program ends.
  *
- * grey_free of an object drops its finalizer, queues its cleanups and clears its weak references. Tiny
- * objects (without pointers, up to 8 bytes) share a slot: they are gone when both are unreachable, and
- * grey_free does nothing to them. */
+ * grey_free of an object drops its finalizer, queues its cleanups and clears its weak references; where it
+ * is a key, of an ephemeron or a weak table, the program takes it away before. Tiny objects (without
+ * pointers, up to 8 bytes) share a slot: they are gone when both are unreachable; grey_free does nothing. */
 
 typedef void grey_finalizer_fn(void *object, void *data);
 typedef void grey_cleanup_fn(void *data);
@@ -774,18 +774,19 @@ GREY_API bool grey_listener_set(grey_listener_fn *fn, void *data);
 
 /* Stops all threads, marks again by another algorithm, compares, and walks every structure of the heap;
  * returns true when all is well, and says on stderr what is not.
- * Owner: unchanged. Threads: any. Safepoint: collects. Cost: several times that of a cycle. */
+ * Owner: unchanged. Threads: any. Safepoint: yes. Cost: several times that of a cycle. */
 GREY_API bool grey_verify(void);
 
 /* Writes every root, every object with its kind and size, and every edge to a descriptor, as text, and
- * returns true; docs/debugging.md has the format. False with errno ENOMEM: the thread is not attached.
- * Owner: fd stays the caller's. Threads: any. Safepoint: collects. Cost: a line for each of them. */
+ * returns true; docs/debugging.md has the format. False with errno ENOMEM (the thread cannot be attached),
+ * or that of the write that failed.
+ * Owner: fd stays the caller's. Threads: any. Safepoint: yes. Cost: a line for each of them. */
 GREY_API bool grey_dump(int fd);
 
 /* Writes a shortest path from a root to the object that p points to or into, and returns true; false
  * when no root leads there. A word on a thread's own stack or in its registers is an answer only when
  * there is no other: whoever asks holds the address.
- * Owner: fd stays the caller's. Threads: any. Safepoint: collects. Cost: that of a cycle or two. */
+ * Owner: fd stays the caller's. Threads: any. Safepoint: yes. Cost: that of a cycle or two. */
 GREY_API bool grey_why_live(const void *p, int fd);
 
 #ifdef __cplusplus

@@ -44,9 +44,31 @@ static int sum(void)
     return n;
 }
 
+static _Atomic bool alone_ran;
+
+static void clean_alone(void *unused)
+{
+    (void)unused;
+    alone_ran = true;
+}
+
+/* No collection is due, and nothing else has started the thread yet. */
+static void an_early_free_is_cleaned_up_after_at_once(void)
+{
+    void *p = grey_alloc(GREY_NOSCAN, 64);
+    errno = EDOM;
+    CHECK(grey_cleanup_add(p, clean_alone, NULL) != 0, "a cleanup is added");
+    grey_free(p);
+    CHECK(errno == EDOM, "errno is kept");
+    for (int i = 0; i < 6000 && !alone_ran; i++)
+        nap(5000);
+    CHECK(alone_ran, "the cleanup ran");
+}
+
 int main(void)
 {
     enum { EXPECTED = OBJECTS * EACH - OBJECTS / 5 };
+    an_early_free_is_cleaned_up_after_at_once();
     run_on_a_thread(make, NULL);
     grey_collect();
     for (int i = 0; i < 2000 && sum() < EXPECTED * 9 / 10; i++) {

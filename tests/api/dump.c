@@ -240,6 +240,16 @@ static void a_pipe_may_be_read_in_the_same_process(void)
     close(ends[0]);
 }
 
+/* What cannot be written is told: to nowhere, and to a device that is full. */
+static void a_text_that_is_not_written_is_told(void)
+{
+    int full = open("/dev/full", O_WRONLY);
+    errno = 0;
+    CHECK(!grey_dump(-1) && errno == EBADF, "no descriptor: errno %d", errno);
+    CHECK(full >= 0 && !grey_dump(full) && errno == ENOSPC, "no room: errno %d", errno);
+    close(full);
+}
+
 int main(void)
 {
     alarm(200);
@@ -249,5 +259,6 @@ int main(void)
     only_objects_are_listed();
     the_dead_are_called_dead();
     a_pipe_may_be_read_in_the_same_process();
+    a_text_that_is_not_written_is_told();
     return result();
 }

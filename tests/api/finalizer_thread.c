@@ -100,6 +100,49 @@ static void a_finalizer_may_set_itself(void)
     CHECK(rounds >= 12, "8 objects, 4 more rounds: %d ran", rounds);
 }
 
+static _Atomic int ended, after;
+
+static void end_the_thread(void *object, void *data)
+{
+    (void)object;
+    (void)data;
+    ended++;
+    pthread_exit(NULL);
+}
+
+static void note_after(void *object, void *data)
+{
+    (void)object;
+    (void)data;
+    after++;
+}
+
+static void *make_eight(void *fn)
+{
+    for (int i = 0; i < 8; i++)
+        grey_finalizer_set(grey_alloc(GREY_NOSCAN, 64), *(grey_finalizer_fn **)fn, NULL);
+    return NULL;
+}
+
+/* The next collection starts another. */
+static void a_finalizer_may_end_its_thread(void)
+{
+    grey_finalizer_fn *fn = end_the_thread;
+    run_on_a_thread(make_eight, &fn);
+    for (int i = 0; i < 1000 && ended < 4; i++) {
+        grey_collect();
+        nap(5000);
+    }
+    CHECK(ended >= 4, "of 8 that end their thread %d ran", ended);
+    fn = note_after;
+    run_on_a_thread(make_eight, &fn);
+    for (int i = 0; i < 1000 && after < 4; i++) {
+        grey_collect();
+        nap(5000);
+    }
+    CHECK(after >= 4, "of 8 after them %d ran", after);
+}
+
 static void a_child_has_a_thread_of_its_own(void)
 {
     fflush(NULL);
@@ -148,17 +191,12 @@ static void without_a_thread_the_program_runs_them(void)
     CHECK(status == 0, "the child runs what no thread does: status %x", status);
 }
 
-#ifdef __SANITIZE_THREAD__
-#define CHILD_MAY_START_THREADS 0 /* TSan ends a child that does */
-#else
-#define CHILD_MAY_START_THREADS 1
-#endif
-
 int main(void)
 {
     each_runs_once();
     a_finalizer_may_set_itself();
-    if (CHILD_MAY_START_THREADS) {
+    a_finalizer_may_end_its_thread();
+    if (!UNDER_TSAN) { /* which ends a child that starts threads */
         a_child_has_a_thread_of_its_own();
         without_a_thread_the_program_runs_them();
     }

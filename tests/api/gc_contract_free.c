@@ -100,6 +100,38 @@ static void shrinks(grey_kind kind)
     CHECK(!grey_shrink(&failures, 1) && errno == EINVAL, "what is no object does not shrink");
 }
 
+/* What was cut off does not come back when the object grows in place. */
+static void regrown_is_zero(grey_kind kind)
+{
+    static const size_t sizes[] = { 8, 16, 112, 500, 8192, 32768, 40960, 1 << 20 };
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        for (size_t cut = 1; cut < 30 && cut < sizes[i]; cut += 6) {
+            char *p = grey_alloc(kind, sizes[i]), *neighbour = grey_alloc(kind, sizes[i]);
+            size_t usable = grey_usable_size(p), kept = usable - cut;
+            fill(p, usable, 9);
+            fill(neighbour, usable, 11);
+            CHECK(grey_shrink(p, kept), "kind %u: %zu bytes to %zu", kind, usable, kept);
+            p = grey_realloc(p, usable);
+            CHECK(p != NULL && holds(p, kept, 9) && all_zero(p + kept, cut), "kind %u: %zu bytes, %zu cut off", kind,
+                  usable, cut);
+            CHECK(holds(neighbour, usable, 11), "kind %u: the neighbour of %zu bytes", kind, usable);
+        }
+    }
+}
+
+/* Bytes that were cut off are freed ones: they do not count as living for ever. */
+static void cut_off_is_counted(grey_kind kind)
+{
+    size_t before = managed_bytes();
+    for (int i = 0; i < 50; i++) {
+        char *p = grey_alloc(kind, 4 << 20);
+        CHECK(grey_shrink(p, 1 << 20), "4 MiB to one");
+        grey_free(p);
+    }
+    CHECK(managed_bytes() < before + (8 << 20), "kind %u: %zu bytes more live, though all were freed", kind,
+          managed_bytes() - before);
+}
+
 /* The references in the part that goes keep nothing, those before it do. */
 static void *shrink_holder(void *argument)
 {
@@ -188,6 +220,8 @@ int main(void)
         resizes(kinds[k]);
         growth_is_zero(kinds[k]);
         shrinks(kinds[k]);
+        regrown_is_zero(kinds[k]);
+        cut_off_is_counted(kinds[k]);
     }
     shrunk_references();
     tiny();

@@ -131,31 +131,35 @@ static void listeners_may_change_at_any_time(void)
     CHECK(grey_listener_set(NULL, NULL), "none");
 }
 
+static char written[4 << 20]; /* a loose root */
+
 /* As many lines as cycles, each taken apart as tools take Go's. */
 static void the_trace_has_a_line_a_cycle(void)
 {
     struct outcome *o = run_shell("GREY_GCTRACE=1 '%s' trace 2>&1", self_path());
-    unsigned lines = 0, forced = 0, cycles = 0;
+    unsigned lines = 0, forced = 0, cycles = 0, with_data = 0;
     CHECK(succeeded(o), "it runs: %s", o->output);
     for (char *line = strtok(o->output, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        unsigned number, percent, before, end, after, goal, cpus, used = 0;
+        unsigned number, percent, before, end, after, goal, stacks, globals, cpus, used = 0;
         double at, a, b, c, d, e, f, g, h;
         if (sscanf(line, "cycles %u", &cycles) == 1)
             continue;
         int n = sscanf(line,
                        "gc %u @%lfs %u%%: %lf+%lf+%lf ms clock, %lf+%lf/%lf/%lf+%lf ms cpu, "
-                       "%u->%u->%u MB, %u MB goal, %u P%n",
+                       "%u->%u->%u MB, %u MB goal, %u MB stacks, %u MB globals, %u P%n",
                        &number, &at, &percent, &a, &b, &c, &d, &e, &f, &g, &h, &before, &end, &after, &goal,
-                       &cpus, &used);
-        CHECK(n == 16 && (line[used] == '\0' || strcmp(line + used, " (forced)") == 0), "a line of Go's: %s",
+                       &stacks, &globals, &cpus, &used);
+        CHECK(n == 18 && (line[used] == '\0' || strcmp(line + used, " (forced)") == 0), "a line of Go's: %s",
               line);
         forced += strstr(line, " (forced)") != NULL;
+        with_data += globals >= sizeof written >> 20 && stacks < sizeof written >> 20;
         CHECK(number == ++lines, "lines are numbered: %s", line);
         CHECK(after <= before && percent <= 100 && cpus >= 1 && e == 0 && g == 0,
               "its figures are likely: %s", line);
     }
     CHECK(lines == cycles && cycles > 3, "%u lines of %u cycles", lines, cycles);
     CHECK(forced == 2, "two were asked for: %u", forced);
+    CHECK(with_data == lines, "writable data are globals, and no stacks: in %u lines", with_data);
     o = run_shell("GREY_GCTRACE=0 '%s' trace 2>&1", self_path());
     CHECK(strncmp(o->output, "cycles ", 7) == 0, "no line without it: %s", o->output);
 }
@@ -164,6 +168,7 @@ int main(int argc, char **argv)
 {
     (void)argv;
     if (argc > 1) {
+        memset(written, argc, sizeof written); /* pages never touched are no roots */
         grey_collect();
         litter(30);
         grey_collect();

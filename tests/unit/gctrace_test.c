@@ -29,6 +29,8 @@ static struct cycle_record record(uint64_t stopping, uint64_t roots, uint64_t ma
     r.heap_marked = MIB(2) - 1;
     r.goal = MIB(5) + KIB(1000);
     r.mark.cpu_ns = marking;
+    r.mark.private_bytes = MIB(2) + 1;
+    r.mark.root_bytes = r.mark.private_bytes + MIB(7);
     return r;
 }
 
@@ -48,14 +50,16 @@ static void every_figure_has_its_place(void **state)
     r.mark.cpu_ns = 2500 * US;
     assert_string_equal(line(&r, 800 * US, 2),
                         "gc 1 @0.012s 2%: 0.018+1.3+0.076 ms clock, 0.036+0/2.5/0+0.15 ms cpu, "
-                        "4->4->1 MB, 5 MB goal, 2 P");
+                        "4->4->1 MB, 5 MB goal, 2 MB stacks, 7 MB globals, 2 P");
     r.reason = CYCLE_FORCED;
     r.number = 123456;
     assert_string_equal(line(&r, 0, 2), "gc 123456 @0.012s 0%: 0.018+1.3+0.076 ms clock, "
-                                        "0.036+0/2.5/0+0.15 ms cpu, 4->4->1 MB, 5 MB goal, 2 P (forced)");
+                                        "0.036+0/2.5/0+0.15 ms cpu, 4->4->1 MB, 5 MB goal, 2 MB stacks, "
+                                        "7 MB globals, 2 P (forced)");
     /* The most that the formatter can be asked for fits. */
     r = record(UINT64_MAX / 64, UINT64_MAX / 64, UINT64_MAX / 64, UINT64_MAX / 64, UINT64_MAX / 64);
-    r.number = r.heap_before = r.heap_marked = r.goal = UINT64_MAX;
+    r.number = r.heap_before = r.heap_marked = r.goal = r.mark.root_bytes = UINT64_MAX;
+    r.mark.private_bytes = UINT64_MAX / 2;
     r.reason = CYCLE_FORCED;
     const char *said = line(&r, UINT64_MAX, UINT64_MAX);
     assert_non_null(strstr(said, " P (forced)"));
@@ -116,7 +120,8 @@ static void a_parser_of_go_lines_takes_it(void **state)
     (void)state;
     static const char pattern[] = "^gc [0-9]+ @[0-9.]+s [0-9]+%: [^+]+\\+[^+]+\\+[^+]+ ms clock, "
                                   "[^+]+\\+[^+/]+/[^+/]+/[^+/]+\\+[^+]+ ms cpu, "
-                                  "[0-9]+->[0-9]+->[0-9]+ MB, [0-9]+ MB goal, [0-9]+ P( \\(forced\\))?$";
+                                  "[0-9]+->[0-9]+->[0-9]+ MB, [0-9]+ MB goal, [0-9]+ MB stacks, "
+                                  "[0-9]+ MB globals, [0-9]+ P( \\(forced\\))?$";
     regex_t parser;
     assert_int_equal(regcomp(&parser, pattern, REG_EXTENDED | REG_NOSUB), 0);
     for (uint64_t ns = 1; ns < UINT64_C(1) << 40; ns = ns * 5 + 1) {

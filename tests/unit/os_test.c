@@ -108,7 +108,7 @@ static void what_cannot_be_is_refused_and_errno_kept(void **state)
     os_futex_wait(&word, 0); /* not what is expected: returns at once */
     os_futex_wait_ns(&word, 1, 1000);
     os_futex_wake(&word, 1);
-    os_write(-1, "x", 1);
+    assert_int_equal(os_write(-1, "x", 1), EBADF);
     assert_int_equal(errno, EDOM);
 }
 
@@ -253,8 +253,7 @@ static void all_is_written_even_if_the_pipe_is_narrow(void **state)
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
     if (pid == 0) {
-        os_write(ends[1], sent, sizeof sent);
-        _exit(0);
+        _exit(os_write(ends[1], sent, sizeof sent));
     }
     close(ends[1]);
     for (size_t n = 0; n < sizeof got;) {
@@ -263,7 +262,9 @@ static void all_is_written_even_if_the_pipe_is_narrow(void **state)
         n += (size_t)r;
     }
     close(ends[0]);
-    waitpid(pid, NULL, 0);
+    int status = 1;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
     assert_memory_equal(sent, got, sizeof sent);
 }
 

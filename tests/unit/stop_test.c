@@ -376,6 +376,10 @@ static void nesting_survives_longjmp(void **state)
     grey_state_restore(&inner);
     assert_int_equal(mutator_self()->critical, 3);
     assert_int_equal(state_now(&mutator_self()->state), STATE_BLOCKED);
+    grey_state_restore(&inner); /* from one region into another */
+    assert_int_equal(mutator_self()->blocking, 1);
+    assert_int_equal(state_now(&mutator_self()->state), STATE_BLOCKED);
+    assert_ptr_equal(grey_local, &mutator_nobody);
     outer.critical = 0;
     grey_state_restore(&outer);
     assert_false(mutator_any_critical());

@@ -48,7 +48,8 @@ static inline void world_stopped(void (*f)(void *context), void *context)
 {
     struct mutator *m = mutator_enter("test");
     mutator_leave(m);
-    collector_with_world_stopped(m, f, context);
+    if (!collector_with_world_stopped(m, f, context))
+        abort();
 }
 
 static inline void world_find_complement(uintptr_t complement, struct found *f)
