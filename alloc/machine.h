@@ -84,6 +84,9 @@ GREY_HIDDEN bool machine_signal_install(int signal, machine_stop_fn *fn);
    what is not for us. True when it had to. */
 GREY_HIDDEN bool machine_signal_renew(void);
 
+/* A helper (os.h) is born with all signals blocked; one that is to be stopped lets this one in. */
+GREY_HIDDEN void machine_signal_admit(void);
+
 enum machine_sent { MACHINE_SENT, MACHINE_GONE /* no such thread */, MACHINE_LATER /* not now */ };
 GREY_HIDDEN enum machine_sent machine_signal_send(int tid);
 /* For messages, from /proc: a thread that does not stop. False when it cannot be told. */

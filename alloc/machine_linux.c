@@ -294,6 +294,16 @@ bool machine_signal_renew(void)
     return install(1 - a32_load_relaxed(&stop.current)); /* relaxed: only we write it */
 }
 
+void machine_signal_admit(void)
+{
+    sigset_t one;
+    if (stop.number == 0)
+        return; /* threads are stopped without */
+    sigemptyset(&one);
+    sigaddset(&one, stop.number);
+    pthread_sigmask(SIG_UNBLOCK, &one, NULL);
+}
+
 /* Not pthread_kill(), which takes a lock and is content with a thread that has ended. */
 static long send_signal(int process, int tid)
 {

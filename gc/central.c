@@ -453,13 +453,13 @@ bool space_sweep_some(size_t spans)
 
 bool space_is_swept(void)
 {
+    /* relaxed: a hint while threads run; stopped, the stop orders it */
     return aw_load_relaxed(&all.unswept) == 0;
 }
 
-size_t space_unswept_pages(void)
+size_t space_unswept(void)
 {
-    size_t spans = aw_load_relaxed(&all.spans);
-    return spans == 0 ? 0 : aw_load_relaxed(&all.unswept) * ((aw_load_relaxed(&all.bytes) >> PAGE_SHIFT) / spans);
+    return aw_load_relaxed(&all.unswept); /* relaxed: an estimate */
 }
 
 void space_flip_stopped(void)
@@ -488,29 +488,6 @@ void space_each_span_stopped(void (*f)(struct span *s, void *context), void *con
 {
     struct visit v = { f, context };
     pagemap_each_arena(visit_arena, &v);
-}
-
-struct visit_objects {
-    void (*f)(const struct object *o, void *context);
-    void *context;
-};
-
-static void visit_root_blocks(struct span *s, void *visit)
-{
-    const struct visit_objects *v = visit;
-    size_t size = span_slot_bytes(s);
-    for (unsigned slot = 0; s->kind == GREY_ROOT && slot < s->slots; slot++) {
-        struct object o = { .base = s->base + slot * size, .size = size, .span = s, .slot = slot };
-        if ((aw_load_relaxed(alloc_word_of(s, slot)) >> (slot % 64) & 1) != 0)
-            v->f(&o, v->context);
-    }
-}
-
-void space_root_blocks_stopped(void (*f)(const struct object *o, void *context), void *context)
-{
-    struct visit_objects v = { f, context };
-    if (centrals_of(GREY_ROOT) != NULL)
-        space_each_span_stopped(visit_root_blocks, &v);
 }
 
 void central_sums(struct space_sums *out)

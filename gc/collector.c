@@ -207,7 +207,7 @@ static void mark(struct cycle_record *r)
     mutator_roots_stopped(sink);
     roots_visit_stopped(sink);
     lifetime_roots_stopped(sink);
-    space_root_blocks_stopped(mark_root_block, NULL);
+    object_each_root_block_stopped(mark_root_block, NULL);
     r->roots_ns = gcstats_now();
     mark_drain_stopped();
     r->marked_ns = gcstats_now();
@@ -330,7 +330,7 @@ void collector_assist_sweep(struct mutator *m)
         return;
     m->cache.assist = false;
     uint64_t size = heap_size(), trigger = aw_load_relaxed(&gc.trigger);
-    space_sweep_some(pacer_sweep_pages(space_unswept_pages(), trigger > size ? trigger - size : 0, SPACE_ACCOUNT_BYTES));
+    space_sweep_some(pacer_sweep_spans(space_unswept(), trigger > size ? trigger - size : 0, SPACE_ACCOUNT_BYTES));
 }
 
 /* Every so manyth call. */

@@ -15,7 +15,7 @@ GREY_HIDDEN bool collector_cycle(struct mutator *m, enum cycle_reason reason);
 /* Sweeps all that is unswept. Not busy. */
 GREY_HIDDEN void collector_finish_sweep(struct mutator *m);
 
-/* On allocation's slow path, not busy: a cycle if one is due. bytes: just taken. */
+/* On allocation's slow path: is a cycle due? And, not busy, that cycle. */
 GREY_HIDDEN bool collector_is_due(struct mutator *m);
 GREY_HIDDEN void collector_poll(struct mutator *m);
 /* Has nothing been collected for GREY_PERIOD? */

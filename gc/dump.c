@@ -90,9 +90,12 @@ void text_put_name(struct text_out *t, const char *name)
     }
 }
 
+/* Whoever reads what is written, if it goes into a pipe, may collect meanwhile. */
 void text_flush(struct text_out *t)
 {
+    grey_blocking_enter();
     write_chunks(t);
+    grey_blocking_leave();
     if (t->first != NULL)
         os_release(t->first, TEXT_BYTES);
     t->first = t->last = NULL;

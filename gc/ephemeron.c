@@ -95,13 +95,12 @@ struct round {
 static void look_at_pair(void *context, void *key_slot, uintptr_t key, void *value_slot, uintptr_t value)
 {
     struct round *r = context;
-    struct object o;
     (void)key_slot;
     (void)value_slot;
     r->looked++;
-    if (key != 0 && is_dead_stopped(key)) {
+    if (key != 0 && mark_is_missing(key)) {
         r->dead++;
-    } else if (object_find(value, &o) && !object_is_marked(&o)) {
+    } else if (mark_is_missing(value)) {
         mark_word(value);
         r->marked++;
     }
@@ -254,7 +253,7 @@ static void reach_pair(void *context, void *key_slot, uintptr_t key, void *value
     struct chase *c = context;
     (void)key_slot;
     (void)value_slot;
-    if (key != 0 && is_dead_stopped(key))
+    if (key != 0 && mark_is_missing(key))
         wait_for(c, key, value);
     else
         reach(c, value);
@@ -328,7 +327,7 @@ static void clear_entries(uintptr_t object, grey_kind kind)
 {
     if (kind == KIND_EPHEMERON) {
         struct grey_ephemeron *e = (struct grey_ephemeron *)object;
-        if (is_dead_stopped(aw_load_relaxed(&e->key))) { /* relaxed, all: threads are stopped */
+        if (mark_is_missing(aw_load_relaxed(&e->key))) { /* relaxed, all: threads are stopped */
             aw_store_relaxed(&e->key, 0);
             aw_store_relaxed(&e->value, 0);
         }
@@ -336,7 +335,7 @@ static void clear_entries(uintptr_t object, grey_kind kind)
     }
     struct grey_weak_table *t = (struct grey_weak_table *)object;
     for (size_t i = 0; !t->strong && i < t->capacity; i++)
-        if (t->entries[i].key != 0 && is_dead_stopped(t->entries[i].key))
+        if (t->entries[i].key != 0 && mark_is_missing(t->entries[i].key))
             weak_table_bury_stopped(t, &t->entries[i]);
 }
 

@@ -5,12 +5,11 @@
    F2  due.running is 1 from the decision to start the thread until it looks at the queue for the last
        time, or a finalizer ends it. Whoever queues does so before it looks whether a thread runs; the
        thread says that it does not before it looks at the queue: one of them sees the other. */
-#define _GNU_SOURCE
 #include "gc/settle.h"
 
 #include <errno.h>
-#include <signal.h>
 
+#include "alloc/machine.h"
 #include "gc/mark.h"
 
 /* The thread ends when nothing was due for so long: it must not keep a process whose other threads
@@ -227,7 +226,7 @@ static struct record *pop_locked(void)
 static void push_if_dead(struct record *r, void *unused)
 {
     (void)unused;
-    if (is_dead_stopped(r->node.key))
+    if (mark_is_missing(r->node.key))
         push(r);
 }
 
@@ -371,17 +370,6 @@ static void work(void)
     }
 }
 
-/* It is born with all signals blocked; it must be possible to stop it. */
-static void admit_stop_signal(void)
-{
-    sigset_t stop;
-    if (options.stop != GREY_STOP_SIGNAL)
-        return;
-    sigemptyset(&stop);
-    sigaddset(&stop, (int)options.stop_signal);
-    pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
-}
-
 static bool attach(void)
 {
     struct mutator *m = mutator_enter("grey_finalizer_set");
@@ -401,7 +389,7 @@ static void runs_no_more(void *unused)
 static void thread_main(void *unused)
 {
     (void)unused;
-    admit_stop_signal();
+    machine_signal_admit();
     if (!attach()) {
         a32_store_release(&due.running, 0); /* release: pairs with the acquire of the next start */
         return;

@@ -74,11 +74,6 @@ const char *space_kind_name(grey_kind k)
     return k < kind_count() ? kinds[k].name : NULL;
 }
 
-unsigned space_kind_trace(grey_kind k)
-{
-    return kinds[k].trace;
-}
-
 void (*space_kind_callback(grey_kind k))(void *object, struct grey_tracer *t)
 {
     return kinds[k].callback;

@@ -612,6 +612,14 @@ void mark_word(uintptr_t word)
     push_if_near(coordinator, word);
 }
 
+bool mark_is_missing(uintptr_t word)
+{
+    if (!may_be_managed(coordinator, word))
+        return false;
+    struct waiting w = find_slot(coordinator, word);
+    return w.bits != NULL && is_worth_waiting(&w);
+}
+
 bool mark_object(const struct object *o)
 {
     if (!mark_bit(coordinator, mark_word_of(o->span->base, o->slot), (uintptr_t)1 << (o->slot % 64)))

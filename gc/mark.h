@@ -26,6 +26,8 @@ GREY_HIDDEN void mark_begin_stopped(void);
 GREY_HIDDEN struct root_sink *mark_sink(void);
 /* Marks an object (any word) and queues it; for the coordinator between drains. */
 GREY_HIDDEN void mark_word(uintptr_t word);
+/* Does the word name an object that is not marked? Words that name none are alive for ever. */
+GREY_HIDDEN bool mark_is_missing(uintptr_t word);
 /* Marks an object and does not queue it: the caller traces it. False when it was marked. */
 GREY_HIDDEN bool mark_object(const struct object *o);
 /* Until nothing is queued, in parallel. */

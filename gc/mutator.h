@@ -23,7 +23,7 @@ struct mutator {
     struct cache cache;          /* [owner] space.h */
     struct atomic32 busy;        /* [owner] depth of mutator_enter(); read by the signal handler */
     struct atomic32 deferred;    /* [owner] a stop was asked for while busy */
-    struct atomic32 state;       /* [atomic] enum in stop.c */
+    struct atomic32 state;       /* [atomic] enum in stop.h */
     struct atomic32 cooperative; /* [atomic] stops at safepoints only; its thread writes it */
     struct mutator *next, *prev; /* [lock:mutators] */
     int tid;                     /* [const] but in a forked child */

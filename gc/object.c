@@ -1,7 +1,7 @@
 /* object: see object.h. */
 #include "gc/object.h"
 
-#include "gc/space.h"
+#include "gc/kind.h"
 
 /* A managed entry whose page is far behind the span's first is followed back. */
 static uint32_t near_entry(uintptr_t *address, uint32_t entry)
@@ -120,6 +120,7 @@ void object_trace(const struct object *o, struct grey_tracer *t)
 /* ---- every object ---- */
 
 struct visit {
+    grey_kind kind; /* 0: all of them */
     void (*f)(const struct object *o, void *context);
     void *context;
 };
@@ -128,6 +129,8 @@ static void visit_span(struct span *s, void *visit)
 {
     const struct visit *v = visit;
     size_t size = span_slot_bytes(s);
+    if (v->kind != 0 && v->kind != s->kind)
+        return;
     for (unsigned w = 0; w < span_bit_words(s); w++) {
         for (uint64_t bits = aw_load_relaxed(alloc_word_of(s, w * 64)); bits != 0; bits &= bits - 1) {
             unsigned slot = w * 64 + lowest_bit(bits);
@@ -139,6 +142,14 @@ static void visit_span(struct span *s, void *visit)
 
 void object_each_stopped(void (*f)(const struct object *o, void *context), void *context)
 {
-    struct visit v = { f, context };
+    struct visit v = { 0, f, context };
     space_each_span_stopped(visit_span, &v);
+}
+
+void object_each_root_block_stopped(void (*f)(const struct object *o, void *context), void *context)
+{
+    struct visit v = { GREY_ROOT, f, context };
+    /* acquire: pairs with the release in make_centrals(): most programs have no root blocks. */
+    if (aw_load_acquire(&kind_of(GREY_ROOT)->centrals) != 0)
+        space_each_span_stopped(visit_span, &v);
 }

@@ -49,6 +49,8 @@ GREY_HIDDEN void object_trace(const struct object *o, struct grey_tracer *t);
 /* All allocated objects, slots that threads have cached for allocation (all zero) among them.
    Threads stopped. */
 GREY_HIDDEN void object_each_stopped(void (*f)(const struct object *o, void *context), void *context);
+/* The same for root blocks alone. */
+GREY_HIDDEN void object_each_root_block_stopped(void (*f)(const struct object *o, void *context), void *context);
 
 /* The mark bit. Between stop and resume, and for a span that is not swept yet after it. */
 GREY_HIDDEN bool object_is_marked(const struct object *o);

@@ -64,20 +64,18 @@ static uint64_t goal_by_limit(const struct pacer_input *in)
 struct pacer_goal pacer_goal(const struct pacer_input *in)
 {
     uint64_t growth = goal_by_growth(in), limit = goal_by_limit(in);
-    struct pacer_goal g = { .goal = growth < limit ? growth : limit,
-                            .by_limit = limit < growth,
-                            .growth = growth };
+    struct pacer_goal g = { .goal = growth < limit ? growth : limit, .growth = growth };
     g.trigger = g.goal;
     return g;
 }
 
-size_t pacer_sweep_pages(uint64_t unswept_pages, uint64_t bytes_until_trigger, uint64_t refill_bytes)
+size_t pacer_sweep_spans(uint64_t unswept, uint64_t bytes_until_trigger, uint64_t refill_bytes)
 {
     if (refill_bytes >= bytes_until_trigger)
-        return (size_t)unswept_pages;
-    /* Rounded up: a page left over would be swept while threads wait for a cycle. 128 bits hold it. */
-    unsigned __int128 pages = (unsigned __int128)unswept_pages * refill_bytes;
-    return (size_t)((pages + bytes_until_trigger - 1) / bytes_until_trigger);
+        return (size_t)unswept;
+    /* Rounded up: a span left over would be swept while threads wait for a cycle. 128 bits hold it. */
+    unsigned __int128 part = (unsigned __int128)unswept * refill_bytes;
+    return (size_t)((part + bytes_until_trigger - 1) / bytes_until_trigger);
 }
 
 bool pacer_limiter_update(struct pacer_limiter *l, uint64_t now_ns, uint64_t gc_cpu_ns, uint64_t cpus)

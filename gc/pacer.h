@@ -27,16 +27,15 @@ struct pacer_input {
 struct pacer_goal {
     uint64_t goal;    /* heap size, bytes of objects, at which the next cycle should be over */
     uint64_t trigger; /* at which it begins: the same while marking stops the world */
-    bool by_limit;    /* growth alone would allow more: pacer_limiter has a say, */
-    uint64_t growth;  /* up to here; beyond it a cycle is due in any case */
+    uint64_t growth;  /* what growth alone would allow: where the limit wants it sooner pacer_limiter has a
+                         say up to here; beyond a cycle is due in any case */
 };
 /* External memory that came since counts as heap: whoever compares adds (external now - external then) to the
    heap's size. */
 GREY_HIDDEN struct pacer_goal pacer_goal(const struct pacer_input *in);
 
-/* How many pages to sweep for a refill of so many bytes, so that sweeping is over at the trigger. */
-GREY_HIDDEN size_t pacer_sweep_pages(uint64_t unswept_pages, uint64_t bytes_until_trigger,
-                                     uint64_t refill_bytes);
+/* How many of the unswept spans to sweep for a refill of so many bytes, so that sweeping is over at the trigger. */
+GREY_HIDDEN size_t pacer_sweep_spans(uint64_t unswept, uint64_t bytes_until_trigger, uint64_t refill_bytes);
 
 /* The collector's share of CPU is capped: a limit that is too small must not make the program collect
    all the time. A leaky bucket as of Go's limiter (48409): collecting fills it, the program's own time

@@ -103,13 +103,6 @@ GREY_HIDDEN bool lifetime_is_kind(const void *p, grey_kind kind, const char *cal
 
 /* ---- steps, threads stopped ---- */
 
-/* Does the word name an object that was not marked? Words that name none are alive for ever. */
-GREY_INLINE bool is_dead_stopped(uintptr_t word)
-{
-    struct object o;
-    return object_find(word, &o) && !object_is_marked(&o);
-}
-
 GREY_HIDDEN void ephemeron_settle_stopped(void);     /* 1 */
 GREY_HIDDEN void ephemeron_clear_stopped(void);      /* 2 */
 GREY_HIDDEN void weak_clear_stopped(void);           /* 2 */

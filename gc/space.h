@@ -27,7 +27,6 @@
 struct cached {
     struct span *span;
     uint32_t next_slot; /* where the search for the next run goes on */
-    uint32_t unused;
 };
 struct kind_cache {
     struct grey_bins bins;
@@ -54,17 +53,16 @@ GREY_HIDDEN extern struct grey_bins space_no_bins;
 /* Kinds. trace is TRACE_CUSTOM's callback. */
 GREY_HIDDEN grey_kind space_kind_create(const struct grey_kind_info *info);
 GREY_HIDDEN const char *space_kind_name(grey_kind kind);
-GREY_HIDDEN unsigned space_kind_trace(grey_kind kind);    /* enum trace */
 GREY_HIDDEN void (*space_kind_callback(grey_kind kind))(void *object, struct grey_tracer *t);
 
 /* A zeroed object; m is busy and stays so, a collection never happens inside; NULL when memory
    (or the hard limit) refuses. alignment is a power of two. */
 GREY_HIDDEN void *space_alloc(struct mutator *m, grey_kind kind, size_t size, size_t alignment);
 
-/* A zeroed object of a type: of the kind GREY_TYPED or KIND_TYPED_LARGE. */
-/* One object of a type from what the thread has cached, or NULL. */
-GREY_HIDDEN void *space_try_typed(const struct grey_type *type);
+/* A zeroed object of a type: of the kind GREY_TYPED or KIND_TYPED_LARGE, or noscan if the type has no pointers. */
 GREY_HIDDEN void *space_alloc_typed(struct mutator *m, const struct grey_type *type, size_t bytes);
+/* One object of a type from what the calling thread has cached, or NULL. Not busy, attached or not. */
+GREY_HIDDEN void *space_try_typed(const struct grey_type *type);
 
 /* Frees an object early. False when it is free already. Busy. */
 GREY_HIDDEN bool space_free(const struct object *o);
@@ -76,9 +74,6 @@ GREY_HIDDEN void space_mark_cached_stopped(struct mutator *m);
 /* Threads stopped, marking done: a new generation; cached spans are swept at once. */
 GREY_HIDDEN void space_flip_stopped(void);
 GREY_HIDDEN void space_sweep_cached_stopped(struct mutator *m);
-/* Root blocks: calls f for each, threads stopped. */
-GREY_HIDDEN void space_root_blocks_stopped(void (*f)(const struct object *o, void *context), void *context);
-
 /* Every managed span, threads stopped. */
 GREY_HIDDEN void space_each_span_stopped(void (*f)(struct span *s, void *context), void *context);
 
@@ -89,7 +84,7 @@ GREY_HIDDEN uint32_t space_generation(void);
 /* Bytes of objects: marked in the last cycle, and taken for allocation since. */
 GREY_HIDDEN uint64_t space_live_bytes(void);
 GREY_HIDDEN void space_set_live_stopped(uint64_t marked_bytes);
-GREY_HIDDEN size_t space_unswept_pages(void); /* an estimate */
+GREY_HIDDEN size_t space_unswept(void); /* spans: an estimate */
 
 /* The thread's cached spans go back; cursors' rests become free. Busy. */
 GREY_HIDDEN void space_cache_flush(struct mutator *m);

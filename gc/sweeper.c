@@ -4,8 +4,6 @@
    left with its garbage. */
 #include "gc/sweeper.h"
 
-#include <signal.h>
-
 #include "alloc/machine.h"
 #include "gc/collector.h"
 #include "gc/space.h"
@@ -38,15 +36,6 @@ static void sweep_all(void)
     gcstats_swept(gcstats_cpu() - cpu, space_sums().freed_bytes - freed);
 }
 
-/* It was born with all signals blocked; a mutator must hear one. */
-static void admit_stop_signal(void)
-{
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, (int)options.stop_signal);
-    pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
-}
-
 static void look_at_the_clock(void)
 {
     struct mutator *m = mutator_enter("grey_collect");
@@ -75,7 +64,7 @@ static bool sleep_until_wanted(void)
 static void sweeper(void *unused)
 {
     (void)unused;
-    admit_stop_signal();
+    machine_signal_admit();
     while (sleep_until_wanted()) {
         /* Before the work, so that a wake that comes meanwhile is not lost. */
         a32_store_release(&state, SWEEPER_IDLE);

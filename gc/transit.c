@@ -165,6 +165,7 @@ static void *begin(void *record)
     pthread_cleanup_push(end_early, r);
     pthread_setcancelstate(cancellable, NULL);
     result = r->fn(argument);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL); /* it may have been asynchronous */
     pthread_cleanup_pop(0);
 
     struct mutator *m = mutator_enter("grey_pthread_create"); /* it may have been detached meanwhile */

@@ -43,7 +43,7 @@ struct text_out {
 GREY_HIDDEN void text_put(struct text_out *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A name without blanks or control characters: %20 for a blank; "-" for NULL. */
 GREY_HIDDEN void text_put_name(struct text_out *t, const char *name);
-GREY_HIDDEN void text_flush(struct text_out *t); /* writes what there is; then it is empty */
+GREY_HIDDEN void text_flush(struct text_out *t); /* writes what there is; then it is empty. Not busy */
 
 /* What dumps and paths have in common: "root CLASS NAME SLOT" and "object ADDRESS SIZE KIND TYPE". */
 GREY_HIDDEN void text_put_root(struct text_out *t, const struct walk_edge *e);

@@ -287,8 +287,9 @@ static void root_range(struct root_sink *sink, const struct root_range *r)
     struct walk *w = (struct walk *)sink;
     struct walk_edge e = { .class = r->class, .name = r->name };
     bool private = root_is_private(r->class);
+    uintptr_t slots = (uintptr_t)(r->origin != NULL ? r->origin : r->from);
     for (const uintptr_t *p = r->from; p < r->to && !w->stop; p++) {
-        e.slot = (uintptr_t)p;
+        e.slot = slots + ((uintptr_t)p - (uintptr_t)r->from);
         e.value = word_at(p);
         if (private)
             offer_decoded(w, &e);
@@ -440,7 +441,7 @@ static void offer_roots(struct walk *w)
     mutator_roots_stopped(&w->sink);
     roots_visit_stopped(&w->sink);
     lifetime_roots_stopped(&w->sink);
-    space_root_blocks_stopped(root_block, w);
+    object_each_root_block_stopped(root_block, w);
 }
 
 bool walk_all_stopped(struct walk *w)

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "gc/mark.h"
+
 struct grey_weak {
     struct record record;
     struct atomicw value; /* [atomic] what was given: an address in the object; 0 when it is gone */
@@ -89,7 +91,7 @@ static void clear(struct record *r)
 static void clear_if_dead(struct record *r, void *unused)
 {
     (void)unused;
-    if (is_dead_stopped(r->node.key))
+    if (mark_is_missing(r->node.key))
         clear(r);
 }
 

@@ -17,6 +17,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The thread sanitizer makes all take many times as long. It must be told of switches of stacks, takes no fork
+   with threads, and loses track of a thread that is cancelled in a call of the system. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#define UNDER_TSAN __has_feature(thread_sanitizer)
+#else
+#define UNDER_TSAN 0
+#endif
+
 enum { SKIPPED = 77, OUTPUT_MAX = 1 << 16 };
 
 static int failures;

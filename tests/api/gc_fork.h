@@ -5,19 +5,7 @@
 #include "gc_contract.h"
 #include <sched.h>
 
-/* The thread sanitizer's run-time takes no fork with threads. */
-#if defined(__SANITIZE_THREAD__)
-#define FORKS 0
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FORKS 0
-#endif
-#endif
-#ifndef FORKS
-#define FORKS 1
-#endif
-
-enum { CHILD_SECONDS = 50 };
+enum { FORKS = !UNDER_TSAN, CHILD_SECONDS = 50 };
 
 static void *wait_for(void *pid)
 {

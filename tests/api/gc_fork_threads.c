@@ -4,12 +4,28 @@
 
 enum { THREADS = 6, FORKS_WANTED = 60 };
 
+/* So large that collections ask the system which of its pages were touched. */
+static volatile char sparse[1 << 20];
+
+/* A page map that was opened before the fork tells of the parent's pages. */
+static bool has_page_map(void)
+{
+    bool found = false;
+    for (int fd = 0; fd < 64; fd++) {
+        char link[32], target[256] = "";
+        snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+        found |= readlink(link, target, sizeof target - 1) > 0 && strstr(target, "/pagemap") != NULL;
+    }
+    return found;
+}
+
 static int stop;
 static struct node *shared_list;
 static grey_handle *shared_handle;
 
 static void child(void *list)
 {
+    CHECK(!has_page_map(), "the child has the parent's page map");
     CHECK(list_is_whole((struct node *)list, 3000), "the forking thread's list");
     CHECK(list_is_whole(shared_list, 2000), "a variable's list");
     CHECK(list_is_whole((struct node *)grey_handle_get(shared_handle), 1000), "a handle's list");
@@ -84,6 +100,7 @@ int main(void)
     pthread_t t[THREADS], forker;
     if (!FORKS)
         return SKIPPED;
+    sparse[sizeof sparse / 2] = 1;
     shared_list = list_new(2000);
     shared_handle = grey_handle_create(list_new(1000));
     for (size_t i = 0; i < THREADS; i++) {

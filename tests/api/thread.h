@@ -8,16 +8,6 @@
 #include <pthread.h>
 #include <sched.h>
 
-/* The thread sanitizer must be told of switches of stacks, and loses track of a thread that is cancelled
-   in a call of the system. */
-#ifdef __has_feature
-#define UNDER_TSAN __has_feature(thread_sanitizer)
-#elif defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#else
-#define UNDER_TSAN 0
-#endif
-
 enum { OBJECT_WORDS = 8 };
 
 struct object {

@@ -1,6 +1,8 @@
 /* grey_why_live(): a shortest path from a root, or none. */
 #include "api.h"
 
+#include <limits.h>
+
 static void *root_variable;
 
 /* What it says, without the last newline. */
@@ -62,6 +64,22 @@ static void handles_are_named(void)
     grey_handle *h = grey_handle_create(object);
     CHECK(why(object, text, sizeof text) && strncmp(text, "root handle ", 12) == 0, "a handle: %s", text);
     grey_handle_release(h);
+}
+
+/* The collector reads a copy of a module's data: what it says is where the word is. */
+static void a_module_s_variable_is_named(void)
+{
+    char path[PATH_MAX + 32], text[4096], wanted[PATH_MAX + 64];
+    snprintf(path, sizeof path, "%s_plugin.so", self_path());
+    void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    CHECK(module != NULL, "a module: %s", dlerror());
+    void **variable = dlsym(module, "why_variable");
+    *variable = grey_alloc(GREY_NOSCAN, 48);
+    CHECK(why(*variable, text, sizeof text), "it names an object");
+    snprintf(wanted, sizeof wanted, "%s %p %p\nobject %p", strrchr(path, '/') + 1, (void *)variable, *variable,
+             *variable);
+    CHECK(strncmp(text, "root data ", 10) == 0 && strstr(text, wanted) != NULL, "not %s... but %s", wanted, text);
+    dlclose(module);
 }
 
 static uintptr_t hidden[200];
@@ -137,6 +155,7 @@ int main(void)
     the_path_is_a_shortest();
     a_stack_is_the_last_answer();
     handles_are_named();
+    a_module_s_variable_is_named();
     the_dead_have_no_reason();
     other_addresses_have_none_either();
     a_long_path_is_printed_whole();

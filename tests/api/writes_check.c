@@ -211,7 +211,7 @@ static void root_blocks(void)
 /* Memory of dead and freed objects comes back as new objects: their past is forgotten. */
 static void reuse(void)
 {
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < (UNDER_TSAN ? 4 : 20); round++) {
         for (int i = 0; i < 2000; i++) {
             void **o = grey_alloc(GREY_CONSERVATIVE, (size_t)(i % 50 + 1) * 16);
             grey_write(&o[i % 2], leaf());
@@ -289,7 +289,7 @@ static void write_somehow(void **slot, int way, void *value)
 static void *write_at_once(void *values)
 {
     (void)hide(grey_alloc(GREY_NOSCAN, 16)); /* attached */
-    for (int round = 0; round < 50; round++) {
+    for (int round = 0; round < (UNDER_TSAN ? 10 : 50); round++) {
         grey_blocking_enter();
         pthread_barrier_wait(&writers.together);
         grey_blocking_leave();
@@ -333,7 +333,7 @@ static void fork_amid(void)
     void **o = conservative(8);
     int status = 0;
     grey_pthread_create(&t, NULL, write_on, o);
-    for (int i = 0; i < 200 && status == 0; i++) {
+    for (int i = 0; i < (UNDER_TSAN ? 10 : 200) && status == 0; i++) {
         pid_t child = fork();
         if (child == 0) {
             alarm(10);

@@ -58,26 +58,30 @@ static size_t usable(const void *p)
     return heap_usable(p, "malloc_usable_size");
 }
 
-/* Bytes that tell where in which block they are. */
+/* Bytes that tell where in which block they are, in a row of 256 that repeats: what is longer is left to
+   memcpy and memcmp, which are fast under sanitizers, too. */
+enum { ROW = 256 };
+
 static void fill(unsigned char *p, size_t n, size_t number)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < ROW; i++)
         p[i] = (unsigned char)(number * 31 + i * 7 + 1);
+    for (size_t done = ROW; done < n; done *= 2)
+        memcpy(p + done, p, done < n - done ? done : n - done);
 }
 
 static void assert_filled(const unsigned char *p, size_t n, size_t number)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < ROW; i++)
         if (p[i] != (unsigned char)(number * 31 + i * 7 + 1))
             fail_msg("byte %zu of %zu is not what was written", i, n);
+    if (n > ROW && memcmp(p, p + ROW, n - ROW) != 0)
+        fail_msg("a byte of %zu is not what was written", n);
 }
 
 static bool is_zero(const unsigned char *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (p[i] != 0)
-            return false;
-    return true;
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
 static void assert_no_memory(const void *p)

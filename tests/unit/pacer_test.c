@@ -78,17 +78,16 @@ static void never_is_never(void **state)
     assert_true(goal(in) < MIB(1000));
 }
 
-static void the_limit_lowers_the_goal_and_says_so(void **state)
+static void the_limit_lowers_the_goal_and_leaves_growth(void **state)
 {
     (void)state;
     struct pacer_input in = usual;
     in.live_bytes = MIB(100);
     in.limit = MIB(400);
     assert_int_equal(goal(in), MIB(200));
-    assert_false(pacer_goal(&in).by_limit);
+    assert_int_equal(pacer_goal(&in).growth, MIB(200));
     in.limit = MIB(180);
     assert_true(goal(in) < MIB(180) && goal(in) > MIB(170));
-    assert_true(pacer_goal(&in).by_limit);
     assert_int_equal(pacer_goal(&in).growth, MIB(200));
 
     /* Whatever else takes memory leaves less for the heap. */
@@ -135,7 +134,7 @@ static void sweeping_is_over_at_the_trigger(void **state)
     for (size_t i = 0; i < COUNT(refills); i++) {
         uint64_t unswept = 100000, left = MIB(512), steps = 0;
         while (unswept > 0 && left > refills[i]) {
-            size_t n = pacer_sweep_pages(unswept, left, refills[i]);
+            size_t n = pacer_sweep_spans(unswept, left, refills[i]);
             assert_in_range(n, 1, unswept);
             /* Work is even: no refill pays much more than another. */
             assert_true(n <= 100000 * refills[i] / MIB(512) + 1);
@@ -144,12 +143,12 @@ static void sweeping_is_over_at_the_trigger(void **state)
             steps++;
         }
         assert_true(steps > 1);
-        assert_true(unswept <= pacer_sweep_pages(unswept, left, refills[i]));
+        assert_true(unswept <= pacer_sweep_spans(unswept, left, refills[i]));
     }
-    assert_int_equal(pacer_sweep_pages(0, MIB(1), KIB(8)), 0);
-    assert_int_equal(pacer_sweep_pages(7, 0, KIB(8)), 7);
-    assert_int_equal(pacer_sweep_pages(7, KIB(8), KIB(8)), 7);
-    assert_int_equal(pacer_sweep_pages(UINT64_MAX / 2, UINT64_MAX, UINT64_MAX / 2), UINT64_MAX / 4 + 1);
+    assert_int_equal(pacer_sweep_spans(0, MIB(1), KIB(8)), 0);
+    assert_int_equal(pacer_sweep_spans(7, 0, KIB(8)), 7);
+    assert_int_equal(pacer_sweep_spans(7, KIB(8), KIB(8)), 7);
+    assert_int_equal(pacer_sweep_spans(UINT64_MAX / 2, UINT64_MAX, UINT64_MAX / 2), UINT64_MAX / 4 + 1);
 }
 
 /* ---- simulated programs ---- */
@@ -196,7 +195,7 @@ static struct outcome simulate(struct program p)
         if (heap < g.trigger)
             continue;
         /* What growth alone would have is collected in any case. */
-        if (g.by_limit && heap < g.growth && pacer_limiter_update(&limiter, now, 0, CPUS))
+        if (heap < g.growth && pacer_limiter_update(&limiter, now, 0, CPUS))
             continue;
         o.goals_missed += heap >= g.goal + STEP;
         uint64_t gc_ns = mark(&p, &o, now, heap);
@@ -345,7 +344,7 @@ int main(void)
         cmocka_unit_test(the_least_growth_scales_with_percent),
         cmocka_unit_test(a_cycle_is_never_due_right_after_one),
         cmocka_unit_test(never_is_never),
-        cmocka_unit_test(the_limit_lowers_the_goal_and_says_so),
+        cmocka_unit_test(the_limit_lowers_the_goal_and_leaves_growth),
         cmocka_unit_test(nothing_overflows),
         cmocka_unit_test(sweeping_is_over_at_the_trigger),
         cmocka_unit_test(a_steady_program_marks_as_much_as_it_allocates),

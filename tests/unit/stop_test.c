@@ -273,6 +273,34 @@ static void a_cooperative_thread_is_stopped_at_safepoints_only(void **state)
     assert_false(ran_while_busy);
 }
 
+/* A signal of somebody else's finds it with a lock, as inside malloc(), which is no safepoint. */
+static void let_a_lock_go(struct visitor *v)
+{
+    const struct mutator *m = mutator_self();
+    grey_thread_cooperative(true);
+    lock_take(&some_lock);
+    visitor_is_there(v);
+    while (a32_load_relaxed(&m->deferred) == 0 && a32_load_acquire(&inside) == 0)
+        cpu_relax();
+    raise((int)options.stop_signal);
+    lock_drop(&some_lock);
+    ran_while_busy = a32_load_acquire(&inside) != 0;
+    while (visitor_may_stay(v))
+        grey_safepoint();
+}
+
+static void a_cooperative_thread_is_not_stopped_when_it_lets_a_lock_go(void **state)
+{
+    (void)state;
+    signals_only();
+    struct visitor v;
+    a32_store_relaxed(&inside, 0);
+    visitor_start(&v, let_a_lock_go);
+    world_stopped(note_inside, NULL);
+    visitor_end(&v);
+    assert_false(ran_while_busy);
+}
+
 /* No poll, only the library's own calls. */
 static void call_now_and_then(struct visitor *v)
 {
@@ -574,6 +602,7 @@ int main(void)
         cmocka_unit_test(blocking_regions_nest),
         cmocka_unit_test(regions_that_are_misused_end_with_a_sentence),
         cmocka_unit_test(a_cooperative_thread_is_stopped_at_safepoints_only),
+        cmocka_unit_test(a_cooperative_thread_is_not_stopped_when_it_lets_a_lock_go),
         cmocka_unit_test(a_cooperative_thread_is_stopped_when_it_leaves_the_library),
         cmocka_unit_test(a_thread_may_change_sides_during_stops),
         cmocka_unit_test(an_open_critical_section_is_seen),
