@@ -164,7 +164,7 @@ static void arithmetic(struct machine *m, char operation)
     switch (operation) {
     case '+': push(m, number(a + b)); break;
     case '-': push(m, number(a - b)); break;
-    case '*': push(m, number(a * b)); break;
+    case '*': push(m, number((intptr_t)((uintptr_t)a * (uintptr_t)b))); break; /* wraps around */
     case '/': push(m, number(a / b)); break;
     case '%': push(m, number(a % b)); break;
     default: push_truth(m, a < b);

@@ -1,7 +1,7 @@
 /* A stack machine whose objects Greyspan collects.
  *
  *     machine          runs the two programs below on two threads, and checks what they print
- *     machine FILE     runs a program of yours; reader.c has the language
+ *     machine FILE     runs a program of yours (-: standard input); reader.c has the language
  *
  * With GREY_GCTRACE=1 in the environment each collection writes a line. docs/embedding.md walks through
  * these files. Build: cc *.c $(pkg-config --cflags --libs greyspan) */

@@ -13,7 +13,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { PARAMETERS_MAX = 16 };
+enum { PARAMETERS_MAX = 16, DIGITS_MAX = 18 };
 
 struct word {
     const char *text;
@@ -116,6 +116,8 @@ static bool read_integer(struct word w, intptr_t *n)
     size_t i = w.text[0] == '-' && w.bytes > 1;
     bool negative = i == 1;
     *n = 0;
+    if (w.bytes - i > DIGITS_MAX)
+        return false;
     for (; i < w.bytes; i++) {
         if (!isdigit((unsigned char)w.text[i]))
             return false;

@@ -1,5 +1,5 @@
 // with: GREY_STRESS=1
-// says: grey_
+// says: greyspan: grey_alloc..: the thread is in a blocking region
 /* A blocking region in which the thread allocates. */
 #include "mistake.h"
 

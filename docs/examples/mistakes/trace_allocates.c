@@ -1,5 +1,5 @@
 // with: GREY_STRESS=1000000
-// says: grey_alloc
+// says: greyspan: grey_alloc..: called by a callback that runs while threads are stopped
 /* A trace callback that allocates. */
 #include "mistake.h"
 

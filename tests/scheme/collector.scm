@@ -1,0 +1,86 @@
+; What a program sees of the collector: that nothing it holds is lost, by whatever way it holds it.
+
+(define (garbage n) (if (> n 0) (begin (vector n (list n) (number->string n)) (garbage (- n 1)))))
+(define (collect) (cond-expand (greyspan (gc)) (else (garbage 10))))
+(define-syntax survives
+  (syntax-rules () ((_ make use) (let ((x make)) (collect) (garbage 200) (collect) (use x)))))
+
+(check (survives (list 1 2 (list 3)) written) => "(1 2 (3))")
+(check (survives (string-append "a" "λ") written) => "\"aλ\"")
+(check (survives (vector 1.5 (expt 2 100) 'sym #\c) written) => "#(1.5 1267650600228229401496703205376 sym #\\c)")
+(check (survives (bytevector 1 2 3) written) => "#u8(1 2 3)")
+(check (survives (let ((n 5)) (lambda () (set! n (+ n 1)) n)) (lambda (f) (f))) => 6)
+(check (survives (delay (list 'delayed)) force) => '(delayed))
+(check (survives (make-parameter (list 'p)) (lambda (p) (p))) => '(p))
+(check (survives (let ((t (make-hash-table))) (hash-table-set! t "key" (list 'value)) t) (lambda (t) (hash-table-ref/default t "key" #f))) => '(value))
+(check (survives (open-input-string "(in a port)") read) => '(in a port))
+(check (survives (let ((p (open-output-string))) (write '(out) p) p) get-output-string) => "(out)")
+(check (survives (string->symbol "only here") symbol->string) => "only here")
+(check (survives (eval '(lambda (x) (list x 'compiled "now" 2.5)) (interaction-environment)) (lambda (f) (f 1))) => '(1 compiled "now" 2.5))
+(check (survives (call/cc (lambda (k) k)) procedure?) => #t)
+(check (call-with-values (lambda () (survives 0 (lambda (x) (values (list 1) (list 2))))) (lambda (a b) (collect) (list a b))) => '((1) (2)))
+(check (let* ((x (list 1)) (y (list x x))) (collect) (eq? (car y) (cadr y))) => #t)
+
+; Temporaries of a call, while its other arguments are computed.
+(define (boxed n) (collect) (list n))
+(check (list (boxed 1) (boxed 2) (boxed 3) (boxed 4)) => '((1) (2) (3) (4)))
+(check (vector (boxed 1) (+ (car (boxed 2)) (car (boxed 3))) `(,(boxed 4) ,@(boxed 5))) => #((1) 5 ((4) 5)))
+(check (let ((a (boxed 1)) (b (boxed 2))) (set! a (boxed a)) (collect) (list a b)) => '(((1)) (2)))
+(check (map boxed '(1 2 3)) => '((1) (2) (3)))
+(check (apply list (boxed 1) (boxed 2) (list (boxed 3))) => '((1) (2) (3)))
+(check (string-append (begin (collect) (make-string 2 #\a)) (begin (collect) (number->string 42))) => "aa42")
+(check (let loop ((i 0) (l '())) (if (= i 20) (apply + l) (loop (+ i 1) (cons (car (boxed i)) l)))) => 190)
+
+; What a continuation has copied.
+(check (let ((k #f) (n 0))
+         (define (down i) (if (= i 0) (begin (call/cc (lambda (c) (set! k c))) '()) (let ((own (list i))) (cons own (down (- i 1))))))
+         (let ((l (down 50)))
+           (set! n (+ n 1))
+           (garbage 500)
+           (collect)
+           (if (< n 5) (k #f) (list n (length l) (caar l))))) => '(5 50 50))
+(check (let ((ks '()))
+         (do ((i 0 (+ i 1))) ((= i 50)) (let ((own (list i))) (call/cc (lambda (k) (set! ks (cons (cons k own) ks))))))
+         (collect)
+         (apply + (map cadr ks))) => 1225)
+; Handlers, winders and parameters that are in force.
+(check (let ((p (make-parameter (list 'outer))))
+         (parameterize ((p (list 'inner)))
+           (dynamic-wind
+            (lambda () (collect))
+            (lambda () (with-exception-handler (lambda (e) (collect) (list 'handled e (p))) (lambda () (collect) (raise-continuable (list 'condition)))))
+            (lambda () (collect))))) => '(handled (condition) (inner)))
+(check (guard (e (#t (collect) (list (error-object-message e) (error-object-irritants e)))) (let ((x (list 'irritant))) (collect) (error "message" x)))
+       => '("message" ((irritant))))
+
+; A value that goes through every container, with a collection in between.
+(define (hidden)
+  (let* ((item (list 'item))
+         (v (vector item)) (h (let ((t (make-hash-table eq?))) (hash-table-set! t 'k v) t))
+         (f (lambda () h)) (p (make-parameter f)) (d (delay (p))))
+    (list d)))
+(check (let ((l (hidden))) (collect) (garbage 300) (collect) (vector-ref (hash-table-ref/default ((force (car l))) 'k #f) 0)) => '(item))
+; Long structures: a list whose marking must not recurse, deep trees, wide vectors.
+(define long (let loop ((i 0) (l '())) (if (= i 100000) l (loop (+ i 1) (cons i l)))))
+(collect)
+(check (apply + long) => 4999950000)
+(define deep (let loop ((i 0) (l '())) (if (= i 100000) l (loop (+ i 1) (list l)))))
+(collect)
+(check (let loop ((l deep) (n 0)) (if (null? l) n (loop (car l) (+ n 1)))) => 100000)
+(set! long #f)
+(set! deep #f)
+(collect)
+; Much garbage of every kind.
+(check (let loop ((i 0) (kept '()))
+         (if (= i 3000)
+             (length kept)
+             (begin
+               (make-vector 10 i) (make-string 20 #\x) (expt 3 (modulo i 200)) (* 1.5 i) (string->symbol (number->string i)) (make-bytevector 100 1)
+               (lambda () i) (delay i) (open-output-string)
+               (loop (+ i 1) (if (= 0 (modulo i 100)) (cons (list i) kept) kept))))) => 30)
+(check (let loop ((i 0)) (if (= i 50) 'large (begin (make-vector 100000 i) (make-bytevector 500000 0) (make-string 100000 #\λ) (loop (+ i 1))))) => 'large)
+; A queue that moves for ever: new at one end, dropped at the other.
+(check (let* ((last (list 0)))
+         (let loop ((i 1) (first last) (last last))
+           (if (= i 20000) (car first)
+               (let ((new (list i))) (set-cdr! last new) (loop (+ i 1) (if (> i 100) (cdr first) first) new))))) => 19899)

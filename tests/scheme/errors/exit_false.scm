@@ -1,0 +1,4 @@
+; status: 1
+; prints: x
+(display "x")
+(exit #f)

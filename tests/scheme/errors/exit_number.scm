@@ -1,0 +1,5 @@
+; status: 7
+; prints: before
+(display "before")
+(exit 7)
+(display "after")

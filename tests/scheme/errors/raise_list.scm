@@ -1,0 +1,2 @@
+; says: raise_list.scm:2: .*\(my-condition "with" 3\)
+(raise (list 'my-condition "with" 3))

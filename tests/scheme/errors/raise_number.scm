@@ -1,0 +1,2 @@
+; says: raise_number.scm:2: .*42
+(raise 42)

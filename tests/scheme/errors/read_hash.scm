@@ -1,0 +1,2 @@
+; says: read_hash.scm:2: .*
+(display #<port>)

@@ -1,0 +1,2 @@
+; says: read_string.scm:[0-9]+: .*string
+(display "never closed)

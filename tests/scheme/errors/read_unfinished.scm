@@ -1,0 +1,5 @@
+; says: read_unfinished.scm:[0-9]+: .*(end|unfinished|\))
+(display 1)
+(define (f x)
+  (+ x 1)
+(display 2)

@@ -1,0 +1,2 @@
+; says: syntax_define.scm:2: .*define
+(define)

@@ -1,0 +1,2 @@
+; says: syntax_dotted.scm:2: .*
+(display . 5)

@@ -1,0 +1,2 @@
+; says: syntax_keyword.scm:2: .*if
+(display if)
