@@ -2,6 +2,7 @@
 #include "alloc/options.h"
 
 #include "alloc/assert.h"
+#include "alloc/machine.h"
 #include "alloc/os.h"
 #include "alloc/report.h"
 
@@ -45,7 +46,7 @@ enum unit { PLAIN, BYTES };
         "exact: writable data of the program and its libraries are no roots")                                \
     row(stop, PLAIN, 0, 0, 1, stop_words,                                                                    \
         "cooperative: threads stop at safepoints only; no signal is used")                                   \
-    row(stop_signal, PLAIN, 23, 1, 64, NULL, "number of the signal that stops threads")                      \
+    row(stop_signal, PLAIN, MACHINE_STOP_SIGNAL, 1, 64, NULL, "number of the signal that stops threads")                      \
     row(finalizers, PLAIN, 0, 0, 1, finalizers_words,                                                        \
         "who runs finalizers: a thread, or grey_finalizers_run()")                                           \
     row(check_writes, PLAIN, 0, 0, 1, NULL, "report changes of managed objects that bypassed grey_write")    \

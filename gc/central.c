@@ -21,7 +21,7 @@ struct central {
 #define LARGE 0
 /* A thread that looks for a free slot sweeps at most so many spans that have none before the heap grows. */
 #define SWEEPS_FOR_ONE 64
-/* Pages of large objects that are swept, or given back, for each page that a new one needs. */
+/* Before the heap grows for a large object at most so many old ones are swept. */
 #define LARGE_LOOKS 256
 
 static struct {

@@ -31,7 +31,7 @@ static bool slot_is_live(struct span *s, unsigned slot)
 }
 
 /* Sweeping may give a dead object's span back meanwhile, and its pages may serve another: then the entry is not
-   what it was. */
+   what it was; of a very large object the first page's may go before it. */
 GREY_RACY bool object_find(uintptr_t word, struct object *out)
 {
     struct arena *a = pagemap_arena(word);
@@ -42,6 +42,8 @@ GREY_RACY bool object_find(uintptr_t word, struct object *out)
         return false;
     uintptr_t near = word;
     uint32_t first = near_entry(&near, entry), offset = entry_offset(first, near);
+    if (!CODE_IS_MANAGED(first))
+        return false;
     unsigned class = code_class(entry_code(first)), slot = (unsigned)slot_at(class_magic[class], offset);
     struct span *s = pagemap_record(near - offset);
     if (!slot_is_live(s, slot))

@@ -304,6 +304,28 @@ static void a_very_large_object_is_found_by_all_of_its_bytes(void **state)
     assert_true(space_free(&o));
 }
 
+/* Who looks a word up while another thread frees the object comes upon entries of which the first are gone. */
+static void a_very_large_object_may_go_meanwhile(void **state)
+{
+    (void)state;
+    const size_t size = ((size_t)2 << 30) + MIB(100);
+    char *p = SIZE_MAX >> 32 == 0 ? NULL : space_alloc(self, GREY_NOSCAN, size, MIN_ALIGN);
+    if (p == NULL)
+        skip();
+    struct object o;
+    struct atomic32 *first = &pagemap_arena((uintptr_t)p)->entry[arena_page((uintptr_t)p)];
+    uint32_t entry = a32_load_relaxed(first);
+    assert_true(object_find((uintptr_t)p + size - 1, &o));
+    a32_store_relaxed(first, 0);
+    assert_false(object_find((uintptr_t)p + size - 1, &o));
+    /* Its first page is manual memory already. */
+    a32_store_relaxed(first, (entry & ENTRY_BASE) | (uint32_t)CLASS_SMALL_FIRST << ENTRY_CODE_SHIFT);
+    assert_false(object_find((uintptr_t)p + size - 1, &o));
+    a32_store_relaxed(first, entry);
+    assert_true(object_find((uintptr_t)p + size - 1, &o));
+    assert_true(space_free(&o));
+}
+
 #define space_test(f) cmocka_unit_test_setup_teardown(f, start, end)
 
 int main(void)
@@ -322,6 +344,7 @@ int main(void)
         space_test(a_cached_run_survives_a_flip),
         space_test(tiny_objects_share_a_block),
         space_test(a_very_large_object_is_found_by_all_of_its_bytes),
+        space_test(a_very_large_object_may_go_meanwhile),
     };
     return cmocka_run_group_tests_name("space", tests, NULL, NULL);
 }
