@@ -201,7 +201,7 @@ EXPORT struct mallinfo2 mallinfo2(void)
     for (unsigned i = 0; i < h.class_count; i++)
         free_slots += h.classes[i].slots - h.classes[i].used;
     return (struct mallinfo2){
-        .arena = s.span_bytes - s.large_bytes + s.warm_bytes,
+        .arena = s.span_bytes - s.managed_bytes - s.large_bytes + s.warm_bytes,
         .ordblks = free_slots,
         .hblks = s.large_count,
         .hblkhd = s.large_bytes,

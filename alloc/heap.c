@@ -590,6 +590,8 @@ static void count_arena(struct arena *a, void *context)
             out->large_blocks++;
             out->large_bytes += s->pages * PAGE_BYTES;
         }
+        if (s->state == SPAN_MANAGED)
+            out->managed += s->pages * PAGE_BYTES;
         if (s->state == SPAN_MANUAL && s->code < CLASS_COUNT) {
             out->classes[s->code].spans++;
             out->classes[s->code].slots += s->slots;

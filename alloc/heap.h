@@ -113,6 +113,7 @@ struct heap_stats {
     size_t mapped;     /* address space reserved for the heap */
     size_t committed;  /* in_use + warm */
     size_t in_use;     /* pages of spans */
+    size_t managed;    /* of them, the collector's */
     size_t warm;       /* free pages with memory behind them */
     size_t released;   /* free pages without */
     size_t peak;       /* highest committed */

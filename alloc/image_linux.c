@@ -47,6 +47,7 @@ struct module {
     bool lasting, followed; /* followed: those that it needs are lasting, too */
 };
 
+/* All of it belongs to the one user. */
 static struct {
     bool read;                     /* adds and subs are those of the lists below */
     bool loading;                  /* a module had thread-local storage but no id yet */

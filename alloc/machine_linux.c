@@ -264,9 +264,17 @@ static void on_signal(int signal, siginfo_t *info, void *context)
     errno = kept;
 }
 
-static bool install(uint32_t slot)
+static bool is_installed(void)
+{
+    struct sigaction now;
+    return sigaction(stop.number, NULL, &now) == 0 && (now.sa_flags & SA_SIGINFO) != 0
+           && now.sa_sigaction == on_signal;
+}
+
+static bool install(void)
 {
     struct sigaction a = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK };
+    uint32_t slot = 1 - a32_load_relaxed(&stop.current); /* relaxed: only we write it */
     /* Every signal, libc's own for cancellation too: no other handler runs in a stopped thread. */
     memset(&a.sa_mask, 0xff, sizeof a.sa_mask);
     if (sigaction(stop.number, NULL, &stop.before[slot]) != 0)
@@ -281,17 +289,13 @@ bool machine_signal_install(int signal, machine_stop_fn *fn)
     stop.number = signal;
     stop.fn = fn;
     a32_store_relaxed(&stop.process, (uint32_t)os_getpid()); /* relaxed: our thread's, before any signal */
-    return install(0);
+    /* It is there in a child that was forked amid another thread's first use of the collector. */
+    return is_installed() || install();
 }
 
 bool machine_signal_renew(void)
 {
-    struct sigaction now;
-    if (sigaction(stop.number, NULL, &now) != 0)
-        return false;
-    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_signal)
-        return false;
-    return install(1 - a32_load_relaxed(&stop.current)); /* relaxed: only we write it */
+    return !is_installed() && install();
 }
 
 void machine_signal_admit(void)

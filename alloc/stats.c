@@ -42,7 +42,7 @@ void stats_read(struct grey_stats *sums, struct heap_stats *detail)
 
     /* The parts were read one after the other while threads went on: a part larger than its whole
        is cut to it, and one part of each sum is what the others leave. */
-    size_t held = less(class_bytes(h) + larger_bytes, h->in_use);
+    size_t managed = less(h->managed, h->in_use), held = less(class_bytes(h) + larger_bytes, h->in_use - managed);
     size_t cached = less(h->cached, held);
     size_t backed = less(h->in_use + h->warm, h->mapped);
     *sums = (struct grey_stats){
@@ -52,7 +52,7 @@ void stats_read(struct grey_stats *sums, struct heap_stats *detail)
         .released_bytes = h->mapped - backed,
         .block_bytes = held - cached,
         .cached_bytes = cached,
-        .unused_bytes = h->in_use - held,
+        .unused_bytes = h->in_use - managed - held,
         .metadata_bytes = h->metadata,
         .peak_bytes = h->peak,
         .large_bytes = less(larger_bytes, held - cached),
@@ -61,6 +61,7 @@ void stats_read(struct grey_stats *sums, struct heap_stats *detail)
         .thread_count = h->threads,
         .spans_created = h->spans_created,
         .returned_bytes_ever = h->scavenged_total,
+        .managed_bytes = managed,
     };
 }
 
@@ -101,7 +102,9 @@ static void print_sums(int fd, const struct grey_stats *s)
     report_row(fd, "%s  in blocks of the program", amount(s->block_bytes).text);
     report_row(fd, "%s  in threads' caches (%zu threads)", amount(s->cached_bytes).text, s->thread_count);
     report_row(fd, "%s  unused in spans: fragmentation %u%%", amount(s->unused_bytes).text,
-               percent(s->unused_bytes, s->span_bytes));
+               percent(s->unused_bytes, s->span_bytes - s->managed_bytes));
+    if (s->managed_bytes != 0)
+        report_row(fd, "%s  in spans of the collector", amount(s->managed_bytes).text);
     report_row(fd, "%s  = spans (%zu now, %ju ever made)", amount(s->span_bytes).text, s->span_count,
                (uintmax_t)s->spans_created);
     report_row(fd, "%s  free pages, warm", amount(s->warm_bytes).text);

@@ -187,14 +187,14 @@ grey_kind grey_kind_create(const struct grey_kind_info *info)
     struct mutator *m = mutator_enter("grey_kind_create");
     if (m == NULL)
         return 0;
-    grey_kind kind = space_kind_create(info);
+    grey_kind kind = kind_create(info);
     mutator_leave(m);
     return kind;
 }
 
 const char *grey_kind_name(grey_kind kind)
 {
-    return space_kind_name(kind);
+    return kind_name(kind);
 }
 
 const grey_type *grey_type_create(const struct grey_type_info *info)

@@ -124,7 +124,7 @@ static const char *type_name(const struct object *o)
 void text_put_object(struct text_out *t, const struct object *o)
 {
     text_put(t, "object %p %zu ", (void *)o->base, o->size);
-    text_put_name(t, space_kind_name(o->span->kind));
+    text_put_name(t, kind_name(o->span->kind));
     text_put(t, " ");
     text_put_name(t, type_name(o));
 }

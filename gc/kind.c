@@ -61,7 +61,7 @@ static grey_kind create_locked(const struct grey_kind_info *info)
     return n;
 }
 
-grey_kind space_kind_create(const struct grey_kind_info *info)
+grey_kind kind_create(const struct grey_kind_info *info)
 {
     lock_take(&kinds_lock);
     grey_kind k = create_locked(info);
@@ -69,14 +69,9 @@ grey_kind space_kind_create(const struct grey_kind_info *info)
     return k;
 }
 
-const char *space_kind_name(grey_kind k)
+const char *kind_name(grey_kind k)
 {
     return k < kind_count() ? kinds[k].name : NULL;
-}
-
-void (*space_kind_callback(grey_kind k))(void *object, struct grey_tracer *t)
-{
-    return kinds[k].callback;
 }
 
 /* ---- types ---- */

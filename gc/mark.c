@@ -16,10 +16,10 @@
 
 #include "alloc/limits.h"
 #include "alloc/machine.h"
+#include "gc/kind.h"
 #include "gc/lifetime.h"
 #include "gc/mutator.h"
 #include "gc/queue.h"
-#include "gc/space.h"
 #include "gc/stats.h"
 
 #define PIPE        16 /* a power of two */
@@ -241,7 +241,7 @@ static GREY_NOINLINE void scan_special(struct marker *m, uintptr_t base, unsigne
         /* H15: it has no references before its first word is written. */
         if (*(const uintptr_t *)base == 0 && !without(H15_ZERO))
             return;
-        space_kind_callback(s->kind)((void *)base, &m->tracer);
+        kind_of(s->kind)->callback((void *)base, &m->tracer);
     }
 }
 

@@ -95,7 +95,7 @@ static void trace_custom(const struct object *o, struct grey_tracer *t)
 {
     if (aw_load_acquire((const struct atomicw *)o->base) == 0 && !without(H15_ZERO))
         return;
-    space_kind_callback(o->span->kind)((void *)o->base, t);
+    kind_of(o->span->kind)->callback((void *)o->base, t);
 }
 
 void object_trace(const struct object *o, struct grey_tracer *t)

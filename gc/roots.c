@@ -31,7 +31,7 @@ static struct {
     bool was_stale;
 } roots = { .lock = LOCK_INIT(RANK_ROOTS) };
 
-grey_decode_fn *roots_decode;
+grey_decode_fn *roots_decode; /* [lock:roots] read while threads are stopped */
 
 struct lock *roots_lock(void)
 {

@@ -50,11 +50,6 @@ struct object;
 /* The bins of kinds that a thread has not used: empty. */
 GREY_HIDDEN extern struct grey_bins space_no_bins;
 
-/* Kinds. trace is TRACE_CUSTOM's callback. */
-GREY_HIDDEN grey_kind space_kind_create(const struct grey_kind_info *info);
-GREY_HIDDEN const char *space_kind_name(grey_kind kind);
-GREY_HIDDEN void (*space_kind_callback(grey_kind kind))(void *object, struct grey_tracer *t);
-
 /* A zeroed object; m is busy and stays so, a collection never happens inside; NULL when memory
    (or the hard limit) refuses. alignment is a power of two. */
 GREY_HIDDEN void *space_alloc(struct mutator *m, grey_kind kind, size_t size, size_t alignment);

@@ -33,9 +33,9 @@ struct grey_fiber {
 };
 
 struct value_stack {
-    struct value_stack *next;
-    const uintptr_t *base;
-    void *const *top;
+    struct value_stack *next; /* [owner] */
+    const uintptr_t *base;    /* [const] */
+    void *const *top;         /* [const] what it points to is the program's */
 };
 
 struct stacks {

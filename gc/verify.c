@@ -2,6 +2,7 @@
 #include "gc/verify.h"
 
 #include "gc/collector.h"
+#include "gc/kind.h"
 
 enum { LINES_MAX = 10 }; /* said of one verification; the rest is counted */
 
@@ -88,10 +89,10 @@ static const char *where(const struct walk_edge *e, char out[WHERE_MAX])
     } else if (e->slot - e->from->base < e->from->size) {
         report_format(out, WHERE_MAX, "offset %zu of object %p (kind \"%s\", %zu bytes)",
                       (size_t)(e->slot - e->from->base), (void *)e->from->base,
-                      space_kind_name(e->from->span->kind), e->from->size);
+                      kind_name(e->from->span->kind), e->from->size);
     } else {
         report_format(out, WHERE_MAX, "object %p (kind \"%s\", %zu bytes)", (void *)e->from->base,
-                      space_kind_name(e->from->span->kind), e->from->size);
+                      kind_name(e->from->span->kind), e->from->size);
     }
     return out;
 }
@@ -119,7 +120,7 @@ static void reached(struct walk *w, const struct walk_edge *e, const struct obje
     if (may_say(v))
         report_line("verify: object %p (kind \"%s\", %zu bytes) can be reached but is not marked:"
                     " %s refers to it",
-                    (void *)to->base, space_kind_name(to->span->kind), to->size, where(e, from));
+                    (void *)to->base, kind_name(to->span->kind), to->size, where(e, from));
 }
 
 static void dangling(struct walk *w, const struct walk_edge *e)
@@ -203,7 +204,7 @@ struct odd {
 static void odd_report(const struct odd *d, const char *sentence, const void *slot)
 {
     report_misuse_args(sentence, "check_trace: kind \"%s\", object %p of %zu bytes%s, slot %p",
-                       space_kind_name(d->object->span->kind), (void *)d->object->base, d->object->size,
+                       kind_name(d->object->span->kind), (void *)d->object->base, d->object->size,
                        d->zero ? ", all zero" : "", slot);
 }
 
@@ -239,7 +240,7 @@ static void call_odd(const struct object *o, bool zero)
 {
     struct odd d = { .tracer = { .edge = odd_edge, .words = odd_words }, .object = o, .zero = zero };
     /* The collector spares callbacks what has a first word of zero; here they must bear with it. */
-    space_kind_callback(o->span->kind)((void *)o->base, &d.tracer);
+    kind_of(o->span->kind)->callback((void *)o->base, &d.tracer);
 }
 
 void verify_trace_odd(const struct object *o)

@@ -13,6 +13,7 @@
 #include "gc/api.h"
 
 #define CAPACITY_FIRST 8
+#define SYSTEM_PAGE    KIB(4) /* the smallest there is */
 
 /* ---- searching ---- */
 
@@ -206,11 +207,20 @@ static void rehash_locked(struct grey_weak_table *t, struct entry *entries, size
             insert_locked(t, &old[i]);
 }
 
+/* The system gives memory at the first touch, which takes longer than what follows with the lock in hand. */
+static void touch(struct entry *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i += SYSTEM_PAGE / sizeof *entries)
+        *(volatile uint64_t *)&entries[i].hash = HASH_NEVER;
+}
+
 /* Storage, allocated not busy; busy again. NULL without memory. */
 static struct entry *new_entries(struct search *s, size_t count)
 {
     mutator_leave(s->m);
     struct entry *entries = api_alloc("grey_weak_table_put", GREY_NOSCAN, count * sizeof *entries);
+    if (entries != NULL)
+        touch(entries, count);
     (void)mutator_enter("grey_weak_table_put");
     grey_keep(entries);
     return entries;

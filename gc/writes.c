@@ -1,8 +1,8 @@
 /* writes: see writes.h. */
 #include "gc/writes.h"
 
+#include "gc/kind.h"
 #include "gc/mutator.h"
-#include "gc/space.h"
 
 #include <string.h>
 
@@ -376,7 +376,7 @@ static void report_change(struct check *c, uintptr_t slot, uintptr_t before, uin
     if (++c->changes <= LINES_MAX)
         report_line("check_writes: object %p (kind \"%s\", %zu bytes): the word at offset %zu"
                     " changed from %p to %p without grey_write",
-                    (void *)o->base, space_kind_name(o->span->kind), o->size, (size_t)(slot - o->base),
+                    (void *)o->base, kind_name(o->span->kind), o->size, (size_t)(slot - o->base),
                     (void *)before, (void *)now);
 }
 

@@ -137,7 +137,7 @@ GREY_API size_t grey_trim(void);
 /* What the heap consists of, in bytes unless said otherwise. Two sums hold in every answer:
  *
  *     reserved_bytes == span_bytes + warm_bytes + released_bytes
- *     span_bytes     == block_bytes + cached_bytes + unused_bytes
+ *     span_bytes     == block_bytes + cached_bytes + unused_bytes + managed_bytes
  *
  * Threads that allocate during the call may be counted in part. */
 struct grey_stats {
@@ -148,17 +148,17 @@ struct grey_stats {
 
     size_t block_bytes;  /* blocks the program holds, rounded up to their slots */
     size_t cached_bytes; /* free blocks that threads keep for themselves */
-    size_t unused_bytes; /* the rest of the spans: free slots, ends of pages */
+    size_t unused_bytes; /* the rest of the blocks' spans: free slots, ends of pages */
 
     size_t metadata_bytes; /* the heap's own records, outside the above */
     size_t peak_bytes;     /* the most that spans and warm pages ever took together */
     size_t large_bytes;    /* the part of block_bytes in blocks of more than 1 MiB */
     size_t large_count;    /* number of those */
-    size_t span_count;     /* number of spans now */
-    size_t thread_count;   /* number of threads with a cache */
+    size_t span_count, thread_count; /* number of spans, of threads with a cache, now */
 
     uint64_t spans_created;       /* number of spans ever made */
     uint64_t returned_bytes_ever; /* memory given back to the system since the start */
+    size_t managed_bytes;         /* the collector's part of the spans */
 };
 
 /* Fills in *out and returns true; false, and nothing written, when out is NULL or out_size is 0.

@@ -12,7 +12,7 @@ static struct grey_stats read_stats(void)
     CHECK(s.reserved_bytes == s.span_bytes + s.warm_bytes + s.released_bytes,
           "reserved %zu = spans %zu + warm %zu + released %zu", s.reserved_bytes, s.span_bytes, s.warm_bytes,
           s.released_bytes);
-    CHECK(s.span_bytes == s.block_bytes + s.cached_bytes + s.unused_bytes,
+    CHECK(s.span_bytes == s.block_bytes + s.cached_bytes + s.unused_bytes + s.managed_bytes,
           "spans %zu = blocks %zu + cached %zu + unused %zu", s.span_bytes, s.block_bytes, s.cached_bytes,
           s.unused_bytes);
     CHECK(s.large_bytes <= s.block_bytes, "large blocks are blocks");
@@ -45,6 +45,29 @@ static void counts_follow_the_program(void)
     CHECK(after.block_bytes == before.block_bytes, "freed blocks leave the count");
     CHECK(full.thread_count >= 1, "this thread has a cache");
     CHECK(full.metadata_bytes > 0, "records take room");
+}
+
+/* What the collector has is no block, and no waste either. */
+static void managed_memory_is_apart(void)
+{
+    enum { LISTS = 20000, SIZE = 1000 };
+    struct grey_stats before = read_stats();
+    void *first = NULL;
+    for (int i = 0; i < LISTS; i++) {
+        void **o = (void **)grey_alloc(GREY_CONSERVATIVE, SIZE);
+        CHECK(o != NULL, "an object");
+        if (o == NULL)
+            return;
+        *o = first;
+        first = o;
+    }
+    struct grey_stats after = read_stats();
+    CHECK(before.managed_bytes == 0 && after.managed_bytes >= (size_t)LISTS * SIZE, "%zu bytes are the collector's",
+          after.managed_bytes);
+    CHECK(after.block_bytes < before.block_bytes + MIB && after.unused_bytes < before.unused_bytes + MIB,
+          "blocks %zu, then %zu; unused %zu, then %zu", before.block_bytes, after.block_bytes, before.unused_bytes,
+          after.unused_bytes);
+    CHECK(grey_base(first) == first, "the objects live");
 }
 
 static void trim_returns_memory(void)
@@ -97,6 +120,7 @@ static void the_summary_prints(void)
 int main(void)
 {
     counts_follow_the_program();
+    managed_memory_is_apart();
     trim_returns_memory();
     callers_of_other_versions();
     the_summary_prints();

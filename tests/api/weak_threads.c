@@ -60,9 +60,23 @@ static void *work(void *number)
     return NULL;
 }
 
+static void get_returns_the_address_that_create_was_given(void)
+{
+    static const size_t offsets[] = { 0, 1, 40, 99, 50000 };
+    for (size_t i = 0; i < COUNT(offsets); i++) {
+        char *inside = (char *)grey_alloc(GREY_NOSCAN, offsets[i] + 1) + offsets[i];
+        grey_weak *w = grey_weak_create(inside);
+        CHECK(grey_weak_get(w) == inside, "an address %zu bytes inside", offsets[i]);
+        grey_collect();
+        CHECK(grey_weak_get(w) == inside, "an address %zu bytes inside, after a collection", offsets[i]);
+        grey_weak_release(w);
+    }
+}
+
 int main(void)
 {
     pthread_t t[THREADS];
+    get_returns_the_address_that_create_was_given();
     for (int i = 0; i < SLOTS; i++) {
         pthread_mutex_init(&slots[i].lock, NULL);
         slots[i].strong = grey_handle_create(NULL);

@@ -165,7 +165,7 @@ static void child_works(uint64_t *random)
 
 __attribute__((noinline)) static int child(uint64_t random)
 {
-    alarm(CHILD_SECONDS);
+    child_clock(CHILD_SECONDS);
     track.child = true;
     track.lock = 0;
     child_checks(&random);

@@ -8,6 +8,7 @@
 #define STRESS_H
 
 #include "../front/front.h"
+#include <signal.h>
 #include <stdarg.h>
 
 #ifdef STRESS_LIBC_NAMES
@@ -82,6 +83,30 @@ static inline void stress_begin(int argc, char **argv)
         arguments.threads = 4;
     dprintf(1, "seed %llu (replay with --seed %llu)\n", (unsigned long long)arguments.seed,
             (unsigned long long)arguments.seed);
+}
+
+/* A forked child that hangs is ended by SIGALRM. The clock counts ticks, so that it stands still while the
+   whole program is stopped from outside. */
+enum { TICK_SECONDS = 10 };
+
+static volatile sig_atomic_t child_ticks;
+
+__attribute__((unused)) static void child_tick(int number)
+{
+    if (--child_ticks > 0) {
+        alarm(TICK_SECONDS);
+    } else {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+}
+
+static inline void child_clock(unsigned seconds)
+{
+    struct sigaction a = { .sa_handler = child_tick, .sa_flags = SA_RESTART };
+    child_ticks = (int)(seconds / TICK_SECONDS);
+    sigaction(SIGALRM, &a, NULL);
+    alarm(TICK_SECONDS);
 }
 
 /* Mostly small, now and then up to 4 MiB. */

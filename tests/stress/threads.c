@@ -128,7 +128,7 @@ static void *work(void *argument)
 static int child(uint64_t seed)
 {
     struct worker w = { .random = seed };
-    alarm(CHILD_SECONDS);
+    child_clock(CHILD_SECONDS);
     for (size_t i = 0; i < SHARED; i++)
         drop(&w, exchange(i, NULL));
     for (; w.step < 2000; w.step++)

@@ -495,6 +495,10 @@ static int take_the_signal(void *unused)
     for (int i = 0; i < 10; i++)
         world_stopped(nothing, NULL);
     child_ensure(a32_load_acquire(&theirs) == 1);
+    stop_init(); /* as a child does that was forked amid another thread's first use */
+    kill(getpid(), (int)options.stop_signal);
+    while (a32_load_acquire(&theirs) == 1)
+        sched_yield();
     visitor_end(&v);
     return 0;
 }
