@@ -273,4 +273,7 @@
    (check (let ((a (list 1 2)) (b (list 1 2))) (set-cdr! (cdr a) a) (set-cdr! (cdr b) b) (equal? a b)) => #t)
    (check (let ((v (vector 1 #f)) (w (vector 1 #f))) (vector-set! v 1 v) (vector-set! w 1 w) (equal? v w)) => #t)
    (check (let ((v (vector 1 #f)) (w (vector 2 #f))) (vector-set! v 1 v) (vector-set! w 1 w) (equal? v w)) => #f)))
-(check (let loop ((n 100000) (a '()) (b '())) (if (= n 0) (equal? a b) (loop (- n 1) (list a) (list b)))) => #t)
+(define (nested n) (let loop ((n n) (x '())) (if (= n 0) x (loop (- n 1) (list x)))))
+(check (equal? (nested 10000) (nested 10000)) => #t)
+(check (equal? (make-list 200000 1) (make-list 200000 1)) => #t)
+(check (guard (e (#t 'alive)) (equal? (nested 1000000) (nested 1000000)) 'alive) => 'alive)

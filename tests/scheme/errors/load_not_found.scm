@@ -1,2 +1,2 @@
-; says: load_not_found.scm:2: .*/no/such/program.scm.*No such file
+; says: load_not_found.scm:2: .*load.*No such file.*/no/such/program.scm
 (load "/no/such/program.scm")

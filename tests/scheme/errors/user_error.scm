@@ -1,6 +1,6 @@
-; says: user_error.scm:4: something is wrong:? 1 "two" \(3 #\\4\)
+; says: user_error.scm:4: something is wrong: 1 "two" \(3 #\\4\)
 (define (check-it x)
   (if (> x 5)
-      (error "something is wrong:" 1 "two" '(3 #\4))
+      (error "something is wrong" 1 "two" '(3 #\4))
       x))
 (check-it 6)

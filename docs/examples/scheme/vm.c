@@ -1,0 +1,885 @@
+/* The loop over instructions, and what starts it.
+ *
+ * A frame is described in compile.h. What holds at every instruction, for a signal may stop the thread
+ * there and the collector reads the stack up to vm->top:
+ *
+ *   F1  vm->top is the end of the running frame (fp + registers) or above it. It is raised before anything is
+ *       stored above the old one (fence below), and lowered only to the end of the frame that is returned to.
+ *   F2  fp[-1] is a closure, whose code pc points into.
+ *   F3  vm->fp and vm->pc are those of the loop whenever something is called that may raise (SAVE). An error
+ *       jumps out of whatever was called and goes on here with a call of its handler, at the frame's end. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "compile.h"
+
+#ifdef SCHEME_LIBGC
+#define grey_state_save(s)    ((void)0)
+#define grey_state_restore(s) ((void)0)
+#endif
+
+/* What is kept back for the handler of a stack overflow. */
+enum { RESERVE_WORDS = 1 << 16 };
+
+/* ---- errors' way back --------------------------------------------------------------------------------------- */
+
+_Noreturn void vm_raise(struct vm *vm, value v)
+{
+    vm->raised = v;
+    if (vm->jump == NULL) {
+        fputs("scheme: an error before the beginning\n", stderr);
+        abort();
+    }
+    siglongjmp(*vm->jump, 1);
+}
+
+/* The frame does not fit, or somebody wants attention. Returns when there is nothing to raise. */
+static void attend(struct vm *vm, value *end)
+{
+    value *whole = vm->end - RESERVE_WORDS;
+    if (vm->limit == NULL) { /* the signal handler did it */
+        vm->limit = whole;
+        if (vm->interrupted) {
+            vm->interrupted = 0;
+            vm->running = NULL;
+            fail(vm, CONDITION_INTERRUPT, NIL, "interrupted");
+        }
+        thread_attend(vm);
+    }
+    if (end <= vm->limit)
+        return;
+    vm->running = NULL;
+    if (vm->limit == whole)
+        vm->limit = vm->end - 64;
+    fail(vm, CONDITION_DEPTH, NIL, "stack overflow: the recursion is too deep");
+}
+
+/* Somewhere with room again: the reserve is one again. */
+void vm_limit_reset(struct vm *vm)
+{
+    if (vm->limit != NULL)
+        vm->limit = vm->end - RESERVE_WORDS;
+}
+
+/* ---- slow paths --------------------------------------------------------------------------------------------------- */
+
+/* The primitives behind instructions. */
+static const struct primitive_info *general[OP_COUNT];
+
+void vm_general(enum operation op, const struct primitive_info *info)
+{
+    if (general[op] == NULL)
+        general[op] = info;
+}
+
+static __attribute__((noinline)) value slowly(struct vm *vm, enum operation op, int count, value a, value b, value c)
+{
+    value v[3] = { a, b, c };
+    vm->running = general[op];
+    return general[op]->fn(vm, count, v);
+}
+
+static _Noreturn __attribute__((noinline)) void wrong_count(struct vm *vm, value f, int count)
+{
+    value name = FALSE;
+    int min, max;
+    if (is_closure(f)) {
+        const struct code *c = code_of(closure_of(f)->code);
+        name = c->name;
+        min = c->parameters - c->rest;
+        max = c->rest != 0 ? -1 : min;
+    } else {
+        const struct primitive_info *info = primitive_of(f)->info;
+        name = symbol(vm, info->name);
+        min = info->min;
+        max = info->max;
+    }
+    const char *text = is_symbol(name) ? symbol_text(name)->byte : "a procedure";
+    vm->running = NULL;
+    const char *many = max < 0 ? "at least " : "";
+    if (max > min)
+        fail(vm, CONDITION_COUNT, NIL, "%s: wants %d to %d arguments, got %d", text, min, max, count);
+    fail(vm, CONDITION_COUNT, NIL, "%s: wants %s%d argument%s, got %d arguments", text, many, min, min == 1 ? "" : "s",
+         count);
+}
+
+/* Arguments behind the required ones as a list; raises the top for it. */
+static __attribute__((noinline)) void collect_rest(struct vm *vm, value f, value *argv, int count)
+{
+    const struct code *c = code_of(closure_of(f)->code);
+    int required = c->parameters - c->rest;
+    if (c->rest == 0 || count < required)
+        wrong_count(vm, f, count);
+    if (argv + c->registers > vm->limit)
+        attend(vm, argv + c->registers);
+    value rest = NIL;
+    for (int i = count; i-- > required;)
+        rest = cons(vm, argv[i], rest);
+    if (vm->top < argv + c->registers)
+        vm->top = argv + c->registers;
+    __asm__ __volatile__("" ::: "memory"); /* F1 */
+    argv[required] = rest;
+}
+
+/* Puts the items of a list behind argv[0 .. count-1]. Returns how many there are now. */
+static int spread(struct vm *vm, value *argv, int count, value items)
+{
+    intptr_t more = list_length(items);
+    if (more < 0)
+        wrong_type(vm, items, "a list");
+    if (argv + count + more + 8 > vm->limit)
+        attend(vm, argv + count + more + 8);
+    if (vm->top < argv + count + more + 8)
+        vm->top = argv + count + more + 8;
+    __asm__ __volatile__("" ::: "memory"); /* F1 */
+    for (; is_pair(items); items = cdr(items))
+        argv[count++] = car(items);
+    return count;
+}
+
+static value values_new(struct vm *vm, int count, const value *argv)
+{
+    if (count == 1)
+        return argv[0];
+    struct values *v = object_new(vm, TYPE_VALUES, (size_t)count, 0);
+    for (int i = 0; i < count; i++)
+        mem_init(&v->item[i], argv[i]);
+    return (value)v;
+}
+
+static __attribute__((noinline)) _Noreturn void unbound(struct vm *vm, value name)
+{
+    vm->running = NULL;
+    fail(vm, CONDITION_UNBOUND, NIL, "unbound variable: %s", symbol_text(name)->byte);
+}
+
+static __attribute__((noinline)) _Noreturn void uninitialized(struct vm *vm)
+{
+    vm->running = NULL;
+    fail(vm, CONDITION_UNBOUND, NIL, "a variable is used before it has a value");
+}
+
+static __attribute__((noinline)) value make_box(struct vm *vm, value v)
+{
+    struct box *b = object_new(vm, TYPE_BOX, 1, 0);
+    mem_init(&b->item, v);
+    return (value)b;
+}
+
+static __attribute__((noinline)) void set_global(struct vm *vm, value name, value v)
+{
+    if (symbol_of(name)->global == UNBOUND)
+        unbound(vm, name);
+    symbol_of(name)->head.flags = 0;
+    mem_write(&symbol_of(name)->global, v);
+}
+
+/* Records: the closure's first free variable is the type (control.c makes the code). */
+static value *record_field(struct vm *vm, value closure, value r, unsigned field)
+{
+    value type = closure_of(closure)->item[0];
+    if (likely(is_record(r) && record_of(r)->type == type))
+        return &record_of(r)->item[field];
+    value name = code_of(closure_of(closure)->code)->name;
+    struct text *t = is_symbol(name) ? symbol_text(name) : NULL;
+    vm->running = NULL;
+    fail(vm, CONDITION_TYPE, cons(vm, r, NIL), "%s: not a record of its type", t != NULL ? t->byte : "record");
+}
+
+static value record_make(struct vm *vm, value closure, int count, const value *argv)
+{
+    value type = closure_of(closure)->item[0], order = closure_of(closure)->item[1];
+    size_t fields = object_of(record_type_of(type)->fields)->count;
+    struct record *r = object_new(vm, TYPE_RECORD, 1 + fields, 0);
+    mem_init(&r->type, type);
+    for (size_t i = (size_t)(order == FALSE ? count : 0); i < fields; i++)
+        mem_init(&r->item[i], FALSE);
+    for (int i = 0; i < count; i++) {
+        size_t at = order == FALSE ? (size_t)i : (size_t)fixnum_of(vector_of(order)->item[i]);
+        mem_write(&r->item[at], argv[i]);
+    }
+    return (value)r;
+}
+
+static inline value make_closure(struct vm *vm, const union insn *pc, const value *fp)
+{
+    unsigned count = pc->i.b;
+    const struct code *code = code_of(pc[1].word);
+    const uint16_t *from = &pc[2].i.op;
+    struct closure *c = object_new(vm, TYPE_CLOSURE, 1 + count, 0);
+    c->head.extra = code->rest != 0 ? ARITY_ANY : code->parameters;
+    mem_init(&c->code, (value)code);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned w = from[i];
+        mem_init(&c->item[i], w == CAPTURE_SELF       ? fp[-1]
+                              : (w & CAPTURE_FREE) != 0 ? closure_of(fp[-1])->item[w & ~CAPTURE_FREE]
+                                                        : fp[w]);
+    }
+    return (value)c;
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------------------- */
+
+#define FENCE()   __asm__ __volatile__("" ::: "memory") /* F1 */
+#define SAVE()    (vm->pc = pc, vm->fp = fp)            /* F3 */
+#define A         fp[pc->i.a]
+#define B         fp[pc->i.b]
+#define C         fp[pc->i.c]
+#define NEXT      goto *label[pc->i.op]
+#define STEP(n)   do { pc += (n); NEXT; } while (0)
+#define CASE(op)  L_##op:
+#define JUMP_IF(condition)                                                                                \
+    do {                                                                                                  \
+        if (condition)                                                                                    \
+            pc += (int16_t)pc->i.c;                                                                       \
+        pc++;                                                                                             \
+        NEXT;                                                                                             \
+    } while (0)
+/* Both senses of a test; what it computes may call and raise. */
+#define TEST(name, condition)                                                                             \
+    CASE(IF_##name) JUMP_IF(condition);                                                                   \
+    CASE(UNLESS_##name) JUMP_IF(!(condition));
+#define IMMEDIATE ((intptr_t)(int16_t)pc->i.b)
+#define COMPARE(a, b, operator, slow)                                                                     \
+    (likely(are_fixnums(a, b))                    ? (intptr_t)(a) operator (intptr_t)(b)                  \
+     : likely(is_flonum(a) && is_flonum(b)) ? flonum_of(a) operator flonum_of(b)                          \
+                                                  : (SAVE(), slow))
+#define COMPARE_IMMEDIATE(operator, slow)                                                                 \
+    (likely(is_fixnum(A)) ? (intptr_t)A operator (intptr_t)fixnum(IMMEDIATE)                              \
+     : is_flonum(A)       ? flonum_of(A) operator (double)IMMEDIATE                                       \
+                          : (SAVE(), slow))
+#define ARITHMETIC(overflow, a_raw, b_raw, fix, operator, slow)                                           \
+    do {                                                                                                  \
+        value a = B, b = C;                                                                               \
+        intptr_t r;                                                                                       \
+        if (likely(are_fixnums(a, b)) && likely(!overflow((intptr_t)(a_raw), (intptr_t)(b_raw), &r))) {   \
+            A = (value)r + (fix);                                                                         \
+            STEP(1);                                                                                      \
+        }                                                                                                 \
+        SAVE();                                                                                           \
+        A = is_flonum(a) && is_flonum(b) ? flonum(vm, flonum_of(a) operator flonum_of(b)) : slow(vm, a, b); \
+        STEP(1);                                                                                          \
+    } while (0)
+#define DIVISION(name, expression)                                                                        \
+    do {                                                                                                  \
+        value a = B, b = C;                                                                               \
+        if (likely(are_fixnums(a, b)) && likely((intptr_t)b > 1)) { /* positive: nothing overflows */     \
+            intptr_t x = fixnum_of(a), y = fixnum_of(b);                                                  \
+            A = fixnum(expression);                                                                       \
+        } else {                                                                                          \
+            SAVE();                                                                                       \
+            A = number_##name(vm, a, b);                                                                  \
+        }                                                                                                 \
+        STEP(1);                                                                                          \
+    } while (0)
+#define FIELD(op, path_ok, path)                                                                          \
+    do {                                                                                                  \
+        value v = B;                                                                                      \
+        if (likely(path_ok)) {                                                                            \
+            A = (path);                                                                                   \
+        } else {                                                                                          \
+            SAVE();                                                                                       \
+            A = slowly(vm, op, 1, v, 0, 0);                                                               \
+        }                                                                                                 \
+        STEP(1);                                                                                          \
+    } while (0)
+
+/* Runs until the lowest frame has returned; the result. */
+static __attribute__((noinline)) value loop(struct vm *vm)
+{
+    static const void *const label[OP_COUNT] = {
+#define X(name) [OP_##name] = &&L_##name,
+        OPERATIONS(X)
+#undef X
+#define X(name) [OP_IF_##name] = &&L_IF_##name, [OP_UNLESS_##name] = &&L_UNLESS_##name,
+        TESTS(X)
+#undef X
+    };
+    const union insn *pc = vm->pc;
+    value *fp = vm->fp;
+    value result;  /* of what returns */
+    unsigned base; /* of a call: its fp[0] in this frame ... */
+    int count;     /* ... its arguments ... */
+    bool tail;     /* ... whether this frame is done */
+    NEXT;
+
+    CASE(MOVE) A = B; STEP(1);
+    CASE(SMALL) A = (value)pc->i.b | (value)pc->i.c << 16; STEP(1);
+    CASE(CONSTANT) A = pc[1].word; STEP(2);
+    CASE(SELF) A = fp[-1]; STEP(1);
+    CASE(FREE) A = closure_of(fp[-1])->item[pc->i.b]; STEP(1);
+    CASE(FREE_BOX) {
+        value v = box_of(closure_of(fp[-1])->item[pc->i.b])->item;
+        if (unlikely(v == UNBOUND)) {
+            SAVE();
+            uninitialized(vm);
+        }
+        A = v;
+        STEP(1);
+    }
+    CASE(BOX_REF) {
+        value v = box_of(B)->item;
+        if (unlikely(v == UNBOUND)) {
+            SAVE();
+            uninitialized(vm);
+        }
+        A = v;
+        STEP(1);
+    }
+    CASE(BOX_SET) mem_write(&box_of(A)->item, B); STEP(1);
+    CASE(FREE_BOX_SET) mem_write(&box_of(closure_of(fp[-1])->item[pc->i.a])->item, B); STEP(1);
+    CASE(MAKE_BOX) SAVE(); A = make_box(vm, B); STEP(1);
+    CASE(GLOBAL) {
+        value v = symbol_of(pc[1].word)->global;
+        if (unlikely(v == UNBOUND)) {
+            SAVE();
+            unbound(vm, pc[1].word);
+        }
+        A = v;
+        STEP(2);
+    }
+    CASE(SET_GLOBAL) SAVE(); set_global(vm, pc[1].word, A); STEP(2);
+    CASE(DEFINE_GLOBAL) SAVE(); global_define(vm, pc[1].word, A); STEP(2);
+    CASE(CLOSURE) {
+        SAVE();
+        A = make_closure(vm, pc, fp);
+        STEP(2 + (pc->i.b + 3) / 4);
+    }
+    CASE(PATCH) mem_write(&closure_of(A)->item[pc->i.b], C); STEP(1);
+    CASE(JUMP) pc += 1 + (int32_t)((uint32_t)pc->i.b | (uint32_t)pc->i.c << 16); NEXT;
+    CASE(LOOP) {
+        if (unlikely(vm->limit == NULL)) {
+            SAVE();
+            attend(vm, NULL);
+        }
+        mem_safepoint();
+        pc += 1 + (int32_t)((uint32_t)pc->i.b | (uint32_t)pc->i.c << 16);
+        NEXT;
+    }
+
+    /* ---- tests */
+    TEST(FALSE, A == FALSE)
+    TEST(NULL, A == NIL)
+    TEST(PAIR, is_pair(A))
+    TEST(EQ, A == B)
+    TEST(NUM_EQ, COMPARE(A, B, ==, number_equal(vm, A, B)))
+    TEST(LT, COMPARE(A, B, <, number_less(vm, A, B)))
+    TEST(LE, COMPARE(A, B, <=, number_less_equal(vm, A, B)))
+    TEST(NUM_EQ_I, COMPARE_IMMEDIATE(==, number_equal(vm, A, fixnum(IMMEDIATE))))
+    TEST(LT_I, COMPARE_IMMEDIATE(<, number_less(vm, A, fixnum(IMMEDIATE))))
+    TEST(LE_I, COMPARE_IMMEDIATE(<=, number_less_equal(vm, A, fixnum(IMMEDIATE))))
+    TEST(GT_I, COMPARE_IMMEDIATE(>, number_less(vm, fixnum(IMMEDIATE), A)))
+    TEST(GE_I, COMPARE_IMMEDIATE(>=, number_less_equal(vm, fixnum(IMMEDIATE), A)))
+
+    /* ---- numbers: of a tagged sum one tag is taken off, of a product the factor 2 */
+    CASE(ADD) ARITHMETIC(__builtin_add_overflow, a - 1, b, 0, +, number_add);
+    CASE(SUB) ARITHMETIC(__builtin_sub_overflow, a, b, 1, -, number_subtract);
+    CASE(MUL) ARITHMETIC(__builtin_mul_overflow, a - 1, fixnum_of(b), 1, *, number_multiply);
+    CASE(ADD_I) {
+        value a = B;
+        intptr_t n = (int16_t)pc->i.c, r;
+        if (likely(is_fixnum(a)) && likely(!__builtin_add_overflow((intptr_t)a, n * 2, &r))) {
+            A = (value)r;
+            STEP(1);
+        }
+        SAVE();
+        A = is_flonum(a) ? flonum(vm, flonum_of(a) + (double)n) : number_add(vm, a, fixnum(n));
+        STEP(1);
+    }
+    CASE(DIV) {
+        value a = B, b = C;
+        SAVE();
+        A = is_flonum(a) && is_flonum(b) ? flonum(vm, flonum_of(a) / flonum_of(b)) : number_divide(vm, a, b);
+        STEP(1);
+    }
+    CASE(QUOTIENT) DIVISION(quotient, x / y);
+    CASE(REMAINDER) DIVISION(remainder, x % y);
+    CASE(MODULO) DIVISION(modulo, (x % y + y) % y);
+
+    /* ---- pairs, vectors, strings */
+    CASE(CONS) {
+        SAVE();
+        A = cons(vm, B, C);
+        STEP(1);
+    }
+    CASE(CAR) FIELD(OP_CAR, is_pair(v), car(v));
+    CASE(CDR) FIELD(OP_CDR, is_pair(v), cdr(v));
+    CASE(CADR) FIELD(OP_CADR, is_pair(v) && is_pair(cdr(v)), car(cdr(v)));
+    CASE(CDDR) FIELD(OP_CDDR, is_pair(v) && is_pair(cdr(v)), cdr(cdr(v)));
+    CASE(CAAR) FIELD(OP_CAAR, is_pair(v) && is_pair(car(v)), car(car(v)));
+    CASE(CDAR) FIELD(OP_CDAR, is_pair(v) && is_pair(car(v)), cdr(car(v)));
+    CASE(SET_CAR) {
+        value p = A;
+        if (unlikely(!is_pair(p))) {
+            SAVE();
+            slowly(vm, OP_SET_CAR, 2, p, B, 0);
+        }
+        set_car(p, B);
+        STEP(1);
+    }
+    CASE(SET_CDR) {
+        value p = A;
+        if (unlikely(!is_pair(p))) {
+            SAVE();
+            slowly(vm, OP_SET_CDR, 2, p, B, 0);
+        }
+        set_cdr(p, B);
+        STEP(1);
+    }
+    CASE(VECTOR_REF) {
+        value v = B, i = C;
+        if (likely(is_vector(v) && is_fixnum(i) && i >> 1 < object_of(v)->count)) {
+            A = vector_of(v)->item[i >> 1];
+        } else {
+            SAVE();
+            A = slowly(vm, OP_VECTOR_REF, 2, v, i, 0);
+        }
+        STEP(1);
+    }
+    CASE(VECTOR_SET) {
+        value v = A, i = B;
+        if (likely(is_vector(v) && is_fixnum(i) && i >> 1 < object_of(v)->count)) {
+            mem_write(&vector_of(v)->item[i >> 1], C);
+        } else {
+            SAVE();
+            slowly(vm, OP_VECTOR_SET, 3, v, i, C);
+        }
+        STEP(1);
+    }
+    CASE(VECTOR_LENGTH) FIELD(OP_VECTOR_LENGTH, is_vector(v), fixnum((intptr_t)object_of(v)->count));
+    CASE(STRING_REF) {
+        value s = B, i = C;
+        if (likely(is_string(s) && is_fixnum(i))) {
+            const struct text *t = text_of(string_of(s)->text);
+            if (likely(i >> 1 < t->head.count && t->length == t->head.count)) {
+                A = char_value((unsigned char)t->byte[i >> 1]);
+                STEP(1);
+            }
+        }
+        SAVE();
+        A = slowly(vm, OP_STRING_REF, 2, s, i, 0);
+        STEP(1);
+    }
+    CASE(EQV) {
+        value a = B, b = C;
+        A = boolean(a == b || is_eqv(a, b));
+        STEP(1);
+    }
+
+    /* ---- records */
+    CASE(RECORD_REF) {
+        SAVE();
+        A = *record_field(vm, fp[-1], B, pc->i.c);
+        STEP(1);
+    }
+    CASE(RECORD_SET) {
+        SAVE();
+        mem_write(record_field(vm, fp[-1], A, pc->i.c), B);
+        STEP(1);
+    }
+    CASE(RECORD_TEST) {
+        value r = B;
+        A = boolean(is_record(r) && record_of(r)->type == closure_of(fp[-1])->item[0]);
+        STEP(1);
+    }
+    CASE(RECORD_MAKE) {
+        SAVE();
+        A = record_make(vm, fp[-1], pc->i.b, fp);
+        STEP(1);
+    }
+
+    /* ---- calls */
+    CASE(GLOBAL_CALL) {
+        value v = symbol_of(pc[1].word)->global;
+        if (unlikely(v == UNBOUND)) {
+            SAVE();
+            unbound(vm, pc[1].word);
+        }
+        A = v;
+        STEP(2);
+    }
+    CASE(CALL) {
+        value f = fp[pc->i.a - 1];
+        uint32_t wanted = TYPE_CLOSURE | (uint32_t)pc->i.b << 16, head;
+        if (unlikely(!is_object(f)))
+            goto general_call;
+        memcpy(&head, (const void *)f, sizeof head);
+        if (unlikely(head != wanted))
+            goto general_call;
+        const struct code *code = code_of(closure_of(f)->code);
+        value *callee = fp + pc->i.a, *end = callee + code->registers;
+        if (unlikely(end > vm->limit)) {
+            SAVE();
+            attend(vm, end);
+        }
+        mem_safepoint();
+        vm->top = end;
+        FENCE();
+        callee[-2] = (value)(pc + 1);
+        fp = callee;
+        pc = code->insn;
+        NEXT;
+    }
+    CASE(TAIL) {
+        value f = fp[pc->i.a - 1];
+        uint32_t wanted = TYPE_CLOSURE | (uint32_t)pc->i.b << 16, head;
+        if (unlikely(!is_object(f)))
+            goto general_call;
+        memcpy(&head, (const void *)f, sizeof head);
+        if (unlikely(head != wanted))
+            goto general_call;
+        const struct code *code = code_of(closure_of(f)->code);
+        const value *from = fp + pc->i.a;
+        unsigned n = pc->i.b;
+        if (unlikely(fp + code->registers > vm->limit)) {
+            SAVE();
+            attend(vm, fp + code->registers);
+        }
+        mem_safepoint();
+        fp[-1] = f;
+        for (unsigned i = 0; i < n; i++)
+            fp[i] = from[i];
+        vm->top = fp + code->registers;
+        FENCE();
+        pc = code->insn;
+        NEXT;
+    }
+    CASE(RETURN) result = A;
+give: {
+        pc = (const union insn *)fp[-2];
+        fp[-2] = result;
+        fp -= pc[-1].i.a;
+        vm->top = fp + pc[-1].i.c;
+        FENCE();
+        NEXT;
+    }
+
+general_call:
+    base = pc->i.a;
+    count = pc->i.b;
+    tail = pc->i.op == OP_TAIL;
+    SAVE();
+call: { /* F3 */
+        value f = fp[base - 1], *argv = fp + base;
+        if (likely(is_primitive(f))) {
+            const struct primitive *p = primitive_of(f);
+            const struct primitive_info *info = p->info;
+            if (unlikely(count < info->min || (count > info->max && info->max >= 0)))
+                wrong_count(vm, f, count);
+            if (unlikely(p->head.extra != SPECIAL_NONE))
+                switch (p->head.extra) {
+                case SPECIAL_APPLY: goto apply;
+                case SPECIAL_CALLCC: goto callcc;
+                case SPECIAL_VALUES: result = values_new(vm, count, argv); goto finish;
+                case SPECIAL_APPLY_VALUES: goto apply_values;
+                case SPECIAL_THROW: goto throw;
+                case SPECIAL_EVAL: goto eval;
+                default: /* SPECIAL_UNCAUGHT */
+                    vm->uncaught = true;
+                    return argv[0];
+                }
+            vm->running = info;
+            result = p->fn(vm, count, argv);
+            goto finish;
+        }
+        if (is_closure(f)) {
+            const struct code *code = code_of(closure_of(f)->code);
+            if (object_of(f)->extra != count)
+                collect_rest(vm, f, argv, count);
+            value *place = tail ? fp : argv, *end = place + code->registers;
+            if (unlikely(end > vm->limit))
+                attend(vm, end);
+            mem_safepoint();
+            if (tail) {
+                fp[-1] = f;
+                memmove(fp, argv, code->parameters * sizeof *fp);
+                vm->top = end;
+                FENCE();
+            } else {
+                vm->top = end;
+                FENCE();
+                argv[-2] = (value)(pc + 1);
+                fp = argv;
+            }
+            pc = code->insn;
+            NEXT;
+        }
+        if (is_type(f, TYPE_PARAMETER) && count == 0) {
+            result = parameter_value(vm, f);
+            goto finish;
+        }
+        if (!is_continuation(f)) {
+            vm->running = NULL;
+            fail(vm, CONDITION_TYPE, cons(vm, f, NIL), "not a procedure");
+        }
+        if (continuation_of(f)->winders == vm->winders) {
+            result = values_new(vm, count, argv);
+            goto go_on;
+        }
+        value rest = NIL; /* (rewind k (argument ...)) */
+        for (int i = count; i-- > 0;)
+            rest = cons(vm, argv[i], rest);
+        if (vm->top < argv + 8)
+            vm->top = argv + 8;
+        FENCE();
+        argv[0] = f;
+        argv[1] = rest;
+        argv[-1] = known[KNOWN_REWIND];
+        count = 2;
+        goto call;
+    }
+
+finish: /* of a primitive */
+    if (tail)
+        goto give;
+    fp[base - 2] = result;
+    pc++;
+    NEXT;
+
+apply: { /* f a ... list */
+        value *argv = fp + base, last = argv[count - 1];
+        argv[-1] = argv[0];
+        for (int i = 1; i < count - 1; i++)
+            argv[i - 1] = argv[i];
+        count = spread(vm, argv, count - 2, last);
+        goto call;
+    }
+apply_values: { /* f value */
+        value *argv = fp + base, v = argv[1];
+        argv[-1] = argv[0];
+        if (is_values(v)) {
+            int n = (int)object_of(v)->count;
+            spread(vm, argv, 0, NIL);
+            if (argv + n + 8 > vm->limit)
+                attend(vm, argv + n + 8);
+            if (vm->top < argv + n + 8)
+                vm->top = argv + n + 8;
+            FENCE();
+            memcpy(argv, values_of(v)->item, (size_t)n * sizeof *argv);
+            count = n;
+        } else {
+            argv[0] = v;
+            count = 1;
+        }
+        goto call;
+    }
+callcc: { /* f: what it is called with is the rest of this frame's caller, or of this frame */
+        value f = fp[base];
+        value *end = tail ? fp - 2 : fp + base - 2;
+        const union insn *next = tail ? (const union insn *)fp[-2] : pc + 1;
+        value k = continuation_capture(vm, end, next);
+        fp = vm_bottom(vm);
+        pc = &underflow_code[2];
+        fp[1] = f;
+        fp[2] = k;
+        base = 2;
+        count = 1;
+        tail = true;
+        SAVE();
+        goto call;
+    }
+throw: { /* k value ... */
+        value k = fp[base];
+        if (!is_continuation(k))
+            wrong_type(vm, k, "a continuation");
+        result = values_new(vm, count - 1, fp + base + 1);
+        fp[base - 1] = k;
+    }
+go_on: { /* the continuation fp[base - 1] with the result */
+        const struct continuation *k = continuation_of(fp[base - 1]);
+        vm->winders = k->winders;
+        vm->handlers = k->handlers;
+        vm->parameters = k->parameters;
+        vm->underflow = (value)k;
+        vm->underflow_words = k->words;
+        vm->underflow_pc = k->pc;
+        vm_limit_reset(vm);
+        fp = vm_bottom(vm);
+        goto underflow;
+    }
+eval: {
+        value thunk = compile_toplevel(vm, fp[base]);
+        fp[base - 1] = thunk;
+        count = 0;
+        goto call;
+    }
+
+    CASE(UNDERFLOW) result = fp[0]; /* the lowest frame has returned: to the continuation below, if any */
+underflow: {
+        value *end;
+        if (vm->underflow == FALSE)
+            return result;
+        pc = continuation_underflow(vm, &end);
+        if (pc == NULL)
+            return result;
+        fp = end + 2 - pc[-1].i.a;
+        vm->top = fp + pc[-1].i.c;
+        FENCE();
+        end[0] = result;
+        SAVE();
+        NEXT;
+    }
+    CASE(BAD_RETURN) {
+        SAVE();
+        vm->running = NULL;
+        fail(vm, CONDITION_ERROR, NIL, "the handler of an error returned");
+    }
+    CASE(HALT) return fp[0];
+}
+
+/* ---- starting it ------------------------------------------------------------------------------------------------------ */
+
+/* Where the lowest frame of the stack returns to: CALL is the word before. [2]: where errors in the lowest frame
+ * itself are said to be. */
+const union insn underflow_code[] = {
+    { .i = { OP_CALL, 2, 0, 16 } }, { .i = { OP_UNDERFLOW, 0, 0, 0 } }, { .i = { OP_HALT, 0, 0, 0 } }
+};
+
+/* An empty stack but for a frame whose closure does nothing. */
+value *vm_bottom(struct vm *vm)
+{
+    value *fp = vm->base + 2;
+    if (vm->top < fp + 16)
+        vm->top = fp + 16;
+    FENCE();
+    fp[-2] = (value)&underflow_code[1];
+    fp[-1] = known[KNOWN_BOTTOM];
+    vm->top = fp + 16;
+    return fp;
+}
+
+/* The frame at vm->fp goes on with a call of boot.scm's raise. */
+static bool call_handler(struct vm *vm)
+{
+    const struct code *code = code_of(closure_of(vm->fp[-1])->code);
+    const union insn *call = &code->insn[code_length(code) - 2];
+    unsigned base = call->i.a;
+    if (vm->fp + code->registers > vm->end)
+        return false;
+    vm->top = vm->fp + code->registers;
+    FENCE();
+    vm->fp[base - 1] = known[KNOWN_RAISE];
+    vm->fp[base] = vm->raised;
+    vm->pc = call;
+    return true;
+}
+
+bool vm_run(struct vm *vm, value thunk, value *result)
+{
+    sigjmp_buf jump;
+    vm->underflow = FALSE;
+    vm->winders = NIL;
+    vm->uncaught = false;
+    vm_limit_reset(vm);
+    vm->fp = vm_bottom(vm);
+    vm->fp[1] = thunk;
+    vm->pc = &code_of(closure_of(known[KNOWN_BOTTOM])->code)->insn[0]; /* TAIL 2 0 */
+    vm->jump = &jump;
+    grey_state_save(&vm->state);
+    if (sigsetjmp(jump, 0) != 0) {
+        grey_state_restore(&vm->state);
+        if (known[KNOWN_RAISE] == FALSE || !call_handler(vm)) {
+            vm->jump = NULL;
+            *result = vm->raised;
+            return false;
+        }
+    }
+    value v = loop(vm);
+    vm->jump = NULL;
+    *result = v;
+    return !vm->uncaught;
+}
+
+bool vm_protect(struct vm *vm, void (*fn)(struct vm *vm, void *data), void *data)
+{
+    sigjmp_buf jump;
+    vm->fp = NULL;
+    vm->jump = &jump;
+    grey_state_save(&vm->state);
+    bool done = sigsetjmp(jump, 0) == 0;
+    if (done)
+        fn(vm, data);
+    else
+        grey_state_restore(&vm->state);
+    vm->jump = NULL;
+    return done;
+}
+
+void vm_poll(struct vm *vm)
+{
+    if (vm->limit == NULL)
+        attend(vm, NULL);
+}
+
+static void free_vm(struct vm *vm)
+{
+    if (vm->base != NULL)
+        munmap(vm->base, (size_t)((char *)vm->end - (char *)vm->base));
+    mem_root_free(vm);
+}
+
+/* How much of the thread's own stack C functions may use up: nine tenths of what is left. */
+static char *c_stack_limit(void)
+{
+    char *here = __builtin_frame_address(0), *low = here - (256 << 10);
+    pthread_attr_t attributes;
+    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+        void *start;
+        size_t size;
+        if (pthread_attr_getstack(&attributes, &start, &size) == 0 && (char *)start < here)
+            low = (char *)start;
+        pthread_attr_destroy(&attributes);
+    }
+    size_t left = (size_t)(here - low);
+    if (left > (8u << 20))
+        left = 8u << 20;
+    return here - left / 10 * 9;
+}
+
+struct vm *vm_new(size_t stack_bytes)
+{
+    struct vm *vm = mem_root_block(sizeof *vm);
+    if (vm == NULL)
+        return NULL;
+    size_t least = 4 * RESERVE_WORDS * sizeof(value);
+    size_t bytes = (stack_bytes < least ? least : stack_bytes + 4095) / 4096 * 4096;
+    void *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (stack == MAP_FAILED) {
+        mem_root_free(vm);
+        return NULL;
+    }
+    mem_local_begin(&vm->memory);
+    vm->base = vm->top = stack;
+    vm->end = vm->base + bytes / sizeof(value);
+    vm->limit = vm->end - RESERVE_WORDS;
+    vm->c_limit = c_stack_limit();
+    vm->winders = vm->handlers = vm->parameters = NIL;
+    vm->underflow = vm->thread = vm->raised = vm->source = FALSE;
+    if (mem_stack_attach(vm->base, &vm->top))
+        return vm;
+    free_vm(vm);
+    return NULL;
+}
+
+void vm_delete(struct vm *vm)
+{
+    mem_stack_detach(vm->base); /* first: its memory goes */
+    positions_free(vm);
+    arena_free(vm);
+    free_vm(vm);
+}
+
+/* The closure of lowest frames: calls what is in its register 1, and ends. */
+void vm_begin(struct vm *vm)
+{
+    const union insn code[] = { { .i = { OP_TAIL, 2, 0, 0 } } };
+    value v = code_new(vm, code, 1, 0, false, 12, FALSE, FALSE);
+    mem_write(&known[KNOWN_BOTTOM], closure_new(vm, v, 0));
+}
+
+void vm_interrupt(struct vm *vm)
+{
+    vm->interrupted = 1;
+    vm->limit = NULL;
+}
