@@ -117,8 +117,8 @@
    (gc)
    (gc)
    (check (hash-table? w) => #t)
-   ; A few may be kept by words that look like their addresses.
-   (check (< (hash-table-size w) 150) => #t)
+   ; A few may be kept by words that look like their addresses. libgc has no ephemerons: there the value keeps the key.
+   (cond-expand (libgc #f) (else (check (< (hash-table-size w) 150) => #t)))
    (check (>= (hash-table-size w) 50) => #t)
    (check (let loop ((k kept-keys))
             (or (null? k)
@@ -137,7 +137,7 @@
    (set! first-key #f)
    (gc)
    (gc)
-   (check (< (hash-table-size chain) 500) => #t)
+   (cond-expand (libgc #f) (else (check (< (hash-table-size chain) 500) => #t)))
    ; Numbers and symbols as weak keys stay: they are nobody's garbage.
    (check (let ((t (make-weak-hash-table))) (hash-table-set! t 5 'five) (hash-table-set! t 'sym 'bol) (gc)
             (list (hash-table-ref/default t 5 #f) (hash-table-ref/default t 'sym #f))) => '(five bol))
