@@ -186,11 +186,19 @@ static bool cas_checked(struct atomicw *slot, uintptr_t *expected, uintptr_t val
     return stored;
 }
 
-/* False: the call does nothing. */
+/* Whoever writes to managed memory must be seen by a mark. False: the call does nothing. */
+static bool is_attached(const char *call, const void *slot)
+{
+    if (likely(!checking || mutator_self() != NULL || !is_managed((uintptr_t)slot)))
+        return true;
+    report_misuse(call, slot, "the thread is not attached");
+    return false;
+}
+
 static bool is_usable(const char *call, const void *slot)
 {
     if (likely(is_aligned(slot)))
-        return true;
+        return is_attached(call, slot);
     report_misuse(call, slot, "not the address of a word");
     return false;
 }
@@ -340,21 +348,27 @@ static void copy(char *to, const char *from, size_t bytes, bool downwards)
         put_bytes(to + end, from == NULL ? NULL : from + end, tail);
 }
 
-void grey_move(void *to, const void *from, size_t bytes)
+static void move(const char *call, void *to, const void *from, size_t bytes)
 {
     /* Upwards is right unless the target begins within the source. */
-    if (to != from && bytes != 0)
+    if (to != from && bytes != 0 && is_attached(call, to))
         copy(to, from, bytes, (uintptr_t)to - (uintptr_t)from < bytes);
+}
+
+void grey_move(void *to, const void *from, size_t bytes)
+{
+    move("grey_move", to, from, bytes);
 }
 
 void grey_copy(void *to, const void *from, size_t bytes)
 {
-    grey_move(to, from, bytes);
+    move("grey_copy", to, from, bytes);
 }
 
 void grey_clear(void *to, size_t bytes)
 {
-    copy(to, NULL, bytes, false);
+    if (is_attached("grey_clear", to))
+        copy(to, NULL, bytes, false);
 }
 
 /* ---- the check ---- */
