@@ -54,7 +54,7 @@ struct span {
     };
     union {
         uint8_t purged;      /* [lock:central] see span_purge()                          */
-        uint8_t rescan;      /* [stopped] of managed spans: see gc/mark.c                */
+        uint8_t rescan;      /* [stopped] of managed spans: by any marker: gc/mark.c           */
     };
     uint32_t returned;       /* [lock:mheap] of a free run: its pages without memory; in a
                                 central list [lock:central]: free_count at the last purge;

@@ -224,7 +224,6 @@ static void settle(struct cycle_record *r)
     if (unlikely(option_now(&options.check_trace) != 0))
         verify_traces_stopped();
     r->mark = mark_end_stopped();
-    r->heap_marked = r->mark.bytes;
     space_flip_stopped();
     mutator_each_stopped(sweep_cached, NULL);
     space_set_live_stopped(r->mark.bytes);

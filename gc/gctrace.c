@@ -62,7 +62,7 @@ size_t gctrace_format(const struct gctrace *t, char out[GCTRACE_LINE_MAX])
                          percent(t), ms(stopping).text, ms(marking).text, ms(ending).text,
                          ms(stopping * t->cpus).text, ms(r->mark.cpu_ns).text, ms(ending * t->cpus).text,
                          (uintmax_t)mib(r->heap_before), (uintmax_t)mib(r->heap_before),
-                         (uintmax_t)mib(r->heap_marked), (uintmax_t)mib(r->goal),
+                         (uintmax_t)mib(r->mark.bytes), (uintmax_t)mib(r->goal),
                          (uintmax_t)mib(r->mark.private_bytes),
                          (uintmax_t)mib(r->mark.root_bytes - r->mark.private_bytes), (uintmax_t)t->cpus,
                          r->reason == CYCLE_FORCED ? " (forced)" : "");

@@ -23,9 +23,10 @@
 #include "gc/stats.h"
 
 #define PIPE        16 /* a power of two */
-#define ROUND       256 /* more than WORKERS_MAX: see all.round */
+#define ROUND       256 /* see all.round */
 #define SMALL_BYTES 128 /* objects up to here are scanned without a call */
 #define WORKERS_MAX 64
+static_assert(WORKERS_MAX < ROUND, "a round's word has room for the number of its markers");
 #define PIECE       KIB(128)
 /* On a stack: not an object but a piece of one that is scanned piece by piece. */
 #define PIECE_TAG ((uintptr_t)1 << 63)
@@ -74,7 +75,6 @@ static struct {
     unsigned cpus;             /* [const] */
     unsigned active;           /* [stopped] markers of this cycle */
     struct atomic32 round;     /* [atomic] a number, and how many take part; workers sleep on it */
-    struct atomic32 wanted;    /* [atomic] markers that take part in the round */
     struct atomic32 idle;      /* [atomic] markers without work in the round */
     struct atomic32 left;      /* [atomic] workers that have not finished the round */
     struct atomic32 overflow;  /* [atomic] a span is set down for a rescan */
@@ -443,17 +443,16 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
 /* ---- several markers ---- */
 
 /* Until all are idle at once (M2). */
-static void drain_together(struct marker *m)
+static void drain_together(struct marker *m, uint32_t markers)
 {
-    uint32_t wanted = a32_load_relaxed(&all.wanted);
     for (;;) {
         drain(m, SIZE_MAX);
-        if (a32_add_full(&all.idle, 1) + 1 == wanted) {
+        if (a32_add_full(&all.idle, 1) + 1 == markers) {
             if (!queue_pool_has_work())
                 return;
         }
         for (unsigned spins = 0; !queue_pool_has_work(); spins++) {
-            if (a32_load_acquire(&all.idle) == wanted)
+            if (a32_load_acquire(&all.idle) == markers)
                 return;
             if (spins < IDLE_SPINS)
                 cpu_relax();
@@ -464,11 +463,11 @@ static void drain_together(struct marker *m)
     }
 }
 
-static void worker_round(struct marker *m)
+static void worker_round(struct marker *m, uint32_t markers)
 {
     uint64_t cpu = gcstats_cpu();
     m->alone = false;
-    drain_together(m);
+    drain_together(m, markers);
     m->cpu_ns += gcstats_cpu() - cpu;
 }
 
@@ -488,7 +487,7 @@ static void worker(void *marker)
         seen = round;
         if (m->number >= round % ROUND)
             continue;
-        worker_round(m);
+        worker_round(m, round % ROUND);
         /* release: our marks are seen by who waits in run_round(). */
         if (a32_add_full(&all.left, (uint32_t)-1) == 1)
             os_futex_wake(&all.left, 1);
@@ -499,11 +498,10 @@ static void run_round(unsigned markers)
 {
     a32_store_relaxed(&all.idle, 0);
     a32_store_relaxed(&all.left, markers - 1);
-    a32_store_release(&all.wanted, markers);
     /* release: pairs with the acquire in worker(). */
     a32_store_release(&all.round, (a32_load_relaxed(&all.round) / ROUND + 1) * ROUND + markers);
     os_futex_wake(&all.round, INT_MAX);
-    drain_together(coordinator);
+    drain_together(coordinator, markers);
     for (uint32_t left; (left = a32_load_acquire(&all.left)) != 0;)
         os_futex_wait(&all.left, left);
 }
@@ -728,7 +726,7 @@ void mark_begin_stopped(void)
 
 struct mark_totals mark_end_stopped(void)
 {
-    struct mark_totals t = { .workers = all.active };
+    struct mark_totals t = { 0 };
     coordinator->cpu_ns = gcstats_cpu() - coordinator_since;
     for (unsigned i = 0; i < all.active; i++) {
         const struct marker *m = all.marker[i];

@@ -11,7 +11,6 @@ struct mark_totals {
     uint64_t private_bytes;     /* of those: of threads and fibers */
     uint64_t overflows;         /* times the queue's memory ran out */
     uint64_t cpu_ns;            /* of all markers */
-    unsigned workers;           /* that took part */
 };
 
 GREY_HIDDEN bool mark_init(void); /* false: no memory; may be called again then */

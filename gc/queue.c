@@ -105,16 +105,6 @@ bool queue_open(struct queue *q)
     return true;
 }
 
-void queue_close(struct queue *q)
-{
-    assert(q->sp == q->bottom && q->spare_count == 0);
-    lock_take(&pool.lock);
-    put_empty_locked(q->top);
-    put_empty_locked(q->spare);
-    lock_drop(&pool.lock);
-    *q = (struct queue){ .top = NULL };
-}
-
 static void swap(struct queue *q)
 {
     struct packet *top = q->top;

@@ -29,7 +29,6 @@ struct queue {
 /* Empty packets, at least so many, as far as the system gives them. */
 GREY_HIDDEN void queue_reserve(size_t packets);
 GREY_HIDDEN bool queue_open(struct queue *q);
-GREY_HIDDEN void queue_close(struct queue *q); /* empty */
 
 /* Room for n words (at most QUEUE_ROOM) on the stack; false when there is no memory for it. */
 #define QUEUE_ROOM 512

@@ -119,7 +119,7 @@ static void count(const struct cycle_record *r)
     mine.mark_cpu_ns += r->mark.cpu_ns;
     mine.overflows += r->mark.overflows;
     mine.root_bytes = r->mark.root_bytes;
-    mine.marked_bytes = r->heap_marked;
+    mine.marked_bytes = r->mark.bytes;
 }
 
 /* ---- the trace line ---- */

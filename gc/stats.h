@@ -14,7 +14,7 @@ struct cycle_record {
     enum cycle_reason reason;
     uint64_t begin_ns;                     /* before sweeping is finished */
     uint64_t asked_ns, stopped_ns, roots_ns, marked_ns, settled_ns, resumed_ns;
-    uint64_t heap_before, heap_marked, goal; /* bytes; goal: the one that this cycle was to meet */
+    uint64_t heap_before, goal; /* bytes; goal: the one that this cycle was to meet */
     uint64_t threads;
     struct mark_totals mark;
 };

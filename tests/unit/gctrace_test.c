@@ -26,7 +26,7 @@ static struct cycle_record record(uint64_t stopping, uint64_t roots, uint64_t ma
     r.settled_ns = r.marked_ns + settling;
     r.resumed_ns = r.settled_ns + resuming;
     r.heap_before = MIB(4) + 1;
-    r.heap_marked = MIB(2) - 1;
+    r.mark.bytes = MIB(2) - 1;
     r.goal = MIB(5) + KIB(1000);
     r.mark.cpu_ns = marking;
     r.mark.private_bytes = MIB(2) + 1;
@@ -58,7 +58,7 @@ static void every_figure_has_its_place(void **state)
                                         "7 MB globals, 2 P (forced)");
     /* The most that the formatter can be asked for fits. */
     r = record(UINT64_MAX / 64, UINT64_MAX / 64, UINT64_MAX / 64, UINT64_MAX / 64, UINT64_MAX / 64);
-    r.number = r.heap_before = r.heap_marked = r.goal = r.mark.root_bytes = UINT64_MAX;
+    r.number = r.heap_before = r.mark.bytes = r.goal = r.mark.root_bytes = UINT64_MAX;
     r.mark.private_bytes = UINT64_MAX / 2;
     r.reason = CYCLE_FORCED;
     const char *said = line(&r, UINT64_MAX, UINT64_MAX);
