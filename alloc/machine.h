@@ -32,6 +32,9 @@ struct machine_thread {
 
 /* Waits for libc's locks, may allocate. False with errno when it cannot be told. */
 GREY_HIDDEN bool machine_thread_self(struct machine_thread *out);
+/* The same stack, in whole pages, of any thread but the first, told without memory: libc's record lies at its
+   end, and below is what can be read. False where records are not known to lie so, or before machine_tls_learn(). */
+GREY_HIDDEN bool machine_thread_stack(uintptr_t pointer, struct machine_range *out);
 enum { MACHINE_NAME_BYTES = 16 };
 GREY_HIDDEN void machine_thread_name(char out[MACHINE_NAME_BYTES]);
 GREY_HIDDEN void machine_yield(void);

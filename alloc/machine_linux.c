@@ -126,7 +126,9 @@ bool machine_thread_self(struct machine_thread *out)
     int error = pthread_getattr_np(pthread_self(), &attr);
     if (error != 0) {
         errno = error;
-        return error != ENOMEM && out->first && stack_of_first(&out->stack);
+        if (out->first)
+            return error != ENOMEM && stack_of_first(&out->stack);
+        return machine_thread_stack(out->pointer, &out->stack);
     }
     pthread_attr_getstack(&attr, &low, &bytes);
     pthread_attr_destroy(&attr);
@@ -448,8 +450,33 @@ struct vector_entry {
 /* Known after machine_tls_learn(). */
 static struct {
     struct atomicw static_bytes; /* [atomic] of all modules that have a fixed place; 0 unknown */
+    struct atomicw record_bytes; /* [atomic] libc's record of a thread; 0 unknown */
     struct atomicw keys_at;      /* [atomic] where the key arrays' addresses are, from the thread pointer; 0 unknown */
 } tls; /* relaxed, all: the same whoever stores it */
+
+/* From a thread pointer to the end of the stack that libc gave the thread; 0 unknown. */
+static size_t bytes_above(void)
+{
+    if (!HAS_VECTOR)
+        return 0;
+#if defined(__x86_64__)
+    return aw_load_relaxed(&tls.record_bytes);
+#else
+    return aw_load_relaxed(&tls.static_bytes);
+#endif
+}
+
+bool machine_thread_stack(uintptr_t pointer, struct machine_range *out)
+{
+    size_t page = os_page_size(), above = bytes_above();
+    if (above == 0)
+        return false;
+    out->to = round_up(pointer + above, page);
+    out->from = round_down(pointer, page);
+    while (machine_is_readable(out->from - page))
+        out->from -= page;
+    return true;
+}
 
 /* Of unknown size, on one side of the thread pointer. */
 struct machine_range machine_thread_record(const struct machine_thread *t)
@@ -602,6 +629,7 @@ void machine_tls_learn(void)
     const uint32_t *record = dlsym(RTLD_DEFAULT, "_thread_db_sizeof_pthread");
     if (record != NULL && bytes > *record)
         bytes -= *record;
+    aw_store_relaxed(&tls.record_bytes, record == NULL ? 0 : *record);
 #endif
     aw_store_relaxed(&tls.static_bytes, bytes);
     learn_keys();

@@ -37,7 +37,7 @@ enum unit { PLAIN, BYTES };
     row(memory_limit, BYTES, 0, 0, BYTES_MAX, NULL, "bytes the collector tries to stay within; 0: none")     \
     row(cgroup_limit, PLAIN, 0, 0, 1, NULL, "take 90 % of the container's memory as memory_limit")           \
     row(hard_limit, BYTES, 0, 0, BYTES_MAX, NULL, "bytes at which managed allocation fails; 0: none")        \
-    row(workers, PLAIN, 0, 0, 256, NULL, "threads that mark; 0: as many as CPUs may be used")                \
+    row(workers, PLAIN, 0, 0, WORKERS_MAX, NULL, "threads that mark; 0: as many as CPUs may be used")        \
     row(stress, PLAIN, 0, 0, 1000000000, NULL, "collect at every so manyth managed allocation; 0: off")      \
     row(verify, PLAIN, 0, 0, 1, NULL,                                                                        \
         "mark again and compare, and walk every structure, after each collection")                           \

@@ -9,6 +9,9 @@
 
 #include "alloc/atomics.h"
 
+/* The most that options.workers can be, and that mark.c has room for. */
+#define WORKERS_MAX 64
+
 enum options_on_error { ON_ERROR_ABORT, ON_ERROR_IGNORE };
 enum options_hugepages { HUGEPAGES_NEVER, HUGEPAGES_ALWAYS, HUGEPAGES_COLLECTED };
 

@@ -248,6 +248,17 @@ static void finish(struct cycle_record *r)
     gcstats_cycle(r);
 }
 
+/* t: NULL if threads were not stopped. A listener has heard of two beginnings. */
+static void give_up(struct mutator *m, const struct stop_times *t)
+{
+    mark_release();
+    if (t != NULL)
+        resume(m);
+    uint64_t now = gcstats_now();
+    gcstats_event(GREY_EVENT_RESUMED, now, t == NULL ? 0 : now - t->asked_ns);
+    gcstats_event(GREY_EVENT_CYCLE_END, now, 0);
+}
+
 /* Both locks held, busy. False when a critical section is open, or there is no memory to find the roots. */
 static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp)
 {
@@ -262,9 +273,7 @@ static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp
     struct stop_times t;
     bool stopped = stop(m, caller_sp, &t);
     if (!stopped || mutator_any_critical_stopped()) {
-        mark_release();
-        if (stopped)
-            resume(m);
+        give_up(m, stopped ? &t : NULL);
         return false;
     }
     r.asked_ns = t.asked_ns;

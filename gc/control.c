@@ -146,7 +146,13 @@ static void complain_of_external(ptrdiff_t bytes, uint64_t told)
 static void collect_if_due(void)
 {
     struct mutator *m = mutator_self();
-    if (m != NULL && m->blocking == 0 && collector_is_due(m))
+    if (m == NULL || m->blocking != 0)
+        return;
+    m = mutator_enter("grey_external"); /* refused where threads are stopped, and by this one */
+    if (m == NULL)
+        return;
+    mutator_leave(m);
+    if (collector_is_due(m))
         collector_poll(m);
 }
 

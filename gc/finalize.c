@@ -1,7 +1,7 @@
 /* finalize: finalizers and cleanups: what is due, and the thread that runs it.
 
-   F1  A record in the queue is DUE or CANCELLED, in no index by object, and the object of a finalizer
-       that is DUE is a root.
+   F1  A record in the queue is DUE or CANCELLED. A finalizer that is DUE stays in the index by object, so
+       that an early free finds it, and its object is a root; others in the queue are in no such index.
    F2  due.running is 1 from the decision to start the thread until it looks at the queue for the last
        time, or a finalizer ends it. Whoever queues does so before it looks whether a thread runs; the
        thread says that it does not before it looks at the queue: one of them sees the other. */
@@ -16,15 +16,21 @@
    have ended. */
 #define IDLE_NS UINT64_C(1000000000)
 
-struct finalizer {
+/* What both begin with. */
+struct task {
     struct record record;
+    struct task *next; /* [lock:lifetime] in the queue */
+};
+
+struct finalizer {
+    struct task task;
     grey_finalizer_fn *fn; /* [lock:lifetime] */
     void *data;            /* [lock:lifetime] */
     uintptr_t object;      /* [lock:lifetime] as given; of one that is due a root */
 };
 
 struct cleanup {
-    struct record record;
+    struct task task;
     struct node by_id;     /* [lock:lifetime] until it is run or cancelled */
     grey_cleanup_fn *fn;   /* [lock:lifetime] */
     void *data;            /* [lock:lifetime] */
@@ -34,7 +40,7 @@ static struct store finalizers = { .record_bytes = sizeof(struct finalizer), .ty
 static struct store cleanups = { .record_bytes = sizeof(struct cleanup), .type = RECORD_CLEANUP };
 
 static struct {
-    struct node *first, *last;  /* [lock:lifetime] the queue */
+    struct task *first, *last;  /* [lock:lifetime] the queue */
     struct index by_id;         /* [lock:lifetime] cleanups */
     uint64_t last_id;           /* [lock:lifetime] */
     struct atomicw waiting;     /* [atomic] records DUE in the queue */
@@ -70,11 +76,12 @@ static bool is_start(const struct object *o, uintptr_t p)
     return o->base == p || (o->span->kind == KIND_TINY && p % TINY_BYTES == 0);
 }
 
+/* The one that is set; one that is due is set no more. */
 static struct finalizer *find_locked(uintptr_t base, uintptr_t object)
 {
     for (struct node *n = index_find(&lifetime_by_object, base); n != NULL; n = index_next(n)) {
         struct record *r = (struct record *)n;
-        if (r->type == RECORD_FINALIZER && finalizer_of(r)->object == object)
+        if (r->type == RECORD_FINALIZER && record_state(r) == RECORD_FILED && finalizer_of(r)->object == object)
             return finalizer_of(r);
     }
     return NULL;
@@ -85,8 +92,8 @@ static void remove_locked(uintptr_t base, uintptr_t object)
     struct finalizer *f = find_locked(base, object);
     if (f == NULL)
         return;
-    record_unfile(&f->record, RECORD_CANCELLED);
-    store_give_locked(&finalizers, &f->record);
+    record_unfile(&f->task.record, RECORD_CANCELLED);
+    store_give_locked(&finalizers, &f->task.record);
 }
 
 static bool set_locked(uintptr_t base, uintptr_t object, grey_finalizer_fn *fn, void *data)
@@ -137,8 +144,8 @@ static uint64_t add_locked(uintptr_t base, grey_cleanup_fn *fn, void *data)
         return 0;
     c->by_id.key = (due.last_id + 1) * MIN_ALIGN;
     if (!index_add(&due.by_id, &c->by_id)) {
-        record_unfile(&c->record, RECORD_CANCELLED);
-        store_give_locked(&cleanups, &c->record);
+        record_unfile(&c->task.record, RECORD_CANCELLED);
+        store_give_locked(&cleanups, &c->task.record);
         return 0;
     }
     c->fn = fn;
@@ -168,6 +175,14 @@ uint64_t grey_cleanup_add(void *object, grey_cleanup_fn *fn, void *data)
     return id;
 }
 
+/* In the middle of the queue: whoever comes to it gives it back. */
+static void cancel_due_locked(struct record *r)
+{
+    assert(record_state(r) == RECORD_DUE);
+    a32_store_relaxed(&r->state, RECORD_CANCELLED); /* relaxed: under the lock */
+    aw_store_relaxed(&due.waiting, waiting() - 1);
+}
+
 static bool cancel_locked(uint64_t id)
 {
     struct node *n = id <= due.last_id ? index_find(&due.by_id, id * MIN_ALIGN) : NULL;
@@ -175,13 +190,11 @@ static bool cancel_locked(uint64_t id)
         return false;
     struct cleanup *c = (struct cleanup *)((char *)n - offsetof(struct cleanup, by_id));
     index_remove(&due.by_id, n);
-    if (record_state(&c->record) == RECORD_DUE) {
-        /* In the middle of the queue: whoever comes to it gives it back. */
-        a32_store_relaxed(&c->record.state, RECORD_CANCELLED); /* relaxed: under the lock */
-        aw_store_relaxed(&due.waiting, waiting() - 1);
+    if (record_state(&c->task.record) == RECORD_DUE) {
+        cancel_due_locked(&c->task.record);
     } else {
-        record_unfile(&c->record, RECORD_CANCELLED);
-        store_give_locked(&cleanups, &c->record);
+        record_unfile(&c->task.record, RECORD_CANCELLED);
+        store_give_locked(&cleanups, &c->task.record);
     }
     return true;
 }
@@ -202,25 +215,26 @@ bool grey_cleanup_cancel(uint64_t id)
 
 static void push(struct record *r)
 {
-    record_unfile(r, RECORD_DUE);
-    r->node.next = NULL;
-    if (due.last == NULL)
-        due.first = &r->node;
+    struct task *t = (struct task *)r;
+    if (r->type == RECORD_CLEANUP)
+        record_unfile(r, RECORD_DUE);
     else
-        due.last->next = &r->node;
-    due.last = &r->node;
+        a32_store_relaxed(&r->state, RECORD_DUE); /* relaxed: see record_state() */
+    t->next = NULL;
+    *(due.last == NULL ? &due.first : &due.last->next) = t;
+    due.last = t;
     aw_store_relaxed(&due.waiting, waiting() + 1);
 }
 
 static struct record *pop_locked(void)
 {
-    struct node *n = due.first;
-    if (n == NULL)
+    struct task *t = due.first;
+    if (t == NULL)
         return NULL;
-    due.first = n->next;
+    due.first = t->next;
     if (due.first == NULL)
         due.last = NULL;
-    return (struct record *)n;
+    return &t->record;
 }
 
 static void push_if_dead(struct record *r, void *unused)
@@ -233,11 +247,11 @@ static void push_if_dead(struct record *r, void *unused)
 /* All of them are found before one is marked: what one object reaches may have a finalizer, too. */
 bool finalize_queue_stopped(void)
 {
-    struct node *before = due.last;
+    struct task *before = due.last;
     store_walk_stopped(&finalizers, push_if_dead, NULL);
-    struct node *first = before == NULL ? due.first : before->next;
-    for (struct node *n = first; n != NULL; n = n->next)
-        mark_word(finalizer_of((struct record *)n)->object);
+    struct task *first = before == NULL ? due.first : before->next;
+    for (struct task *t = first; t != NULL; t = t->next)
+        mark_word(finalizer_of(&t->record)->object);
     return first != NULL;
 }
 
@@ -250,11 +264,9 @@ void finalize_roots_stopped(struct root_sink *sink)
 {
     if (without(H10_FINALIZER))
         return;
-    for (struct node *n = due.first; n != NULL; n = n->next) {
-        struct record *r = (struct record *)n;
-        if (r->type == RECORD_FINALIZER)
-            sink->exact(sink, ROOT_INTERNAL, &finalizer_of(r)->object, finalizer_of(r)->object);
-    }
+    for (struct task *t = due.first; t != NULL; t = t->next)
+        if (t->record.type == RECORD_FINALIZER && record_state(&t->record) == RECORD_DUE)
+            sink->exact(sink, ROOT_INTERNAL, &finalizer_of(&t->record)->object, finalizer_of(&t->record)->object);
 }
 
 void finalize_forget_locked(struct record *r)
@@ -262,6 +274,11 @@ void finalize_forget_locked(struct record *r)
     assert(lock_is_held(lifetime_lock));
     if (r->type == RECORD_CLEANUP) {
         push(r);
+        return;
+    }
+    if (record_state(r) == RECORD_DUE) {
+        index_remove(&lifetime_by_object, &r->node);
+        cancel_due_locked(r);
         return;
     }
     record_unfile(r, RECORD_CANCELLED);
@@ -281,6 +298,8 @@ static void unpack_locked(struct record *r, struct job *j)
 {
     if (r->type == RECORD_FINALIZER) {
         struct finalizer *f = finalizer_of(r);
+        if (record_state(r) == RECORD_DUE)
+            index_remove(&lifetime_by_object, &r->node);
         *j = (struct job){ .finalizer = f->fn, .object = (void *)f->object, .data = f->data };
         store_give_locked(&finalizers, r);
         return;

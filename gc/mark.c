@@ -25,7 +25,6 @@
 #define PIPE        16 /* a power of two */
 #define ROUND       256 /* see all.round */
 #define SMALL_BYTES 128 /* objects up to here are scanned without a call */
-#define WORKERS_MAX 64
 static_assert(WORKERS_MAX < ROUND, "a round's word has room for the number of its markers");
 #define PIECE       KIB(128)
 /* On a stack: not an object but a piece of one that is scanned piece by piece. */
@@ -43,7 +42,7 @@ static_assert(WORKERS_MAX < ROUND, "a round's word has room for the number of it
 
 struct waiting {
     uintptr_t base;
-    struct slot_bits *bits; /* NULL: nobody waits here */
+    struct slot_bits *bits; /* NULL: the word names nothing */
     uint64_t what;          /* bits 0 to 31: bytes of the slot, 0 of a large object; 32: bit of both words;
                                40: enum trace. One word, so that it is read back as it was written. */
 };
@@ -53,8 +52,8 @@ struct marker {
     struct grey_tracer tracer; /* first: what trace callbacks get */
     struct root_sink sink;
     struct queue queue;
-    struct waiting pipe[PIPE];
-    unsigned head;
+    struct waiting pipe[PIPE]; /* a ring */
+    unsigned head, waiting;    /* its next free place; how many wait before it */
     bool alone;       /* no other marker: plain stores will do */
     uintptr_t low, range; /* [stopped] the addresses between which the heap lies */
     const struct atomicw *arenas; /* [stopped] by address; NULL when the window does not hold them all */
@@ -288,16 +287,6 @@ static size_t waiting_size(const struct waiting *w)
     return likely((uint32_t)w->what != 0) ? (uint32_t)w->what : pagemap_record(w->base)->pages * PAGE_BYTES;
 }
 
-/* At the end of the pipe. */
-static void finish(struct marker *m, const struct waiting *w)
-{
-    if (!mark_bit(m, &w->bits->mark, waiting_bit(w)))
-        return;
-    m->objects++;
-    m->bytes += waiting_size(w);
-    scan_other(m, w->base, waiting_trace(w), waiting_size(w));
-}
-
 /* No memory for the queue: the object is marked now and its span set down, so that all its marked objects
    are scanned again when the queues are empty. Each time at least one object more is marked. */
 static void push_overflow(struct marker *m, uintptr_t word)
@@ -317,34 +306,19 @@ static void push_overflow(struct marker *m, uintptr_t word)
     a32_store_release(&all.overflow, 1);
 }
 
-/* Empties the pipe's waiting entries. Says whether there were any. */
-static bool pipe_out(struct marker *m)
-{
-    bool any = false;
-    for (unsigned i = 0; i < PIPE; i++) {
-        struct waiting *place = &m->pipe[m->head], out = *place;
-        place->bits = NULL;
-        m->head = (m->head + 1) % PIPE;
-        if (out.bits != NULL) {
-            any = true;
-            finish(m, &out);
-        }
-    }
-    return any;
-}
-
 /* What drain() keeps in registers of a marker, and writes back before it calls anything that pushes. */
 struct hot {
     uintptr_t *sp, *bottom, *end;
     uintptr_t low, range;
     uint64_t objects, bytes;
-    unsigned head;
+    unsigned head, waiting;
 };
 
 GREY_INLINE void save(struct marker *m, const struct hot *h)
 {
     m->queue.sp = h->sp;
     m->head = h->head;
+    m->waiting = h->waiting;
 }
 
 GREY_INLINE void load(const struct marker *m, struct hot *h)
@@ -353,6 +327,7 @@ GREY_INLINE void load(const struct marker *m, struct hot *h)
     h->bottom = m->queue.bottom;
     h->end = m->queue.end;
     h->head = m->head;
+    h->waiting = m->waiting;
 }
 
 /* Of an even number of words, without a branch that depends on them. The reads are of memory that threads were
@@ -390,14 +365,31 @@ GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct waiti
     }
 }
 
-/* The next word, or 0 when the marker has nothing left and there is nothing in the pool. */
-static GREY_NOINLINE uintptr_t next_slowly(struct marker *m)
+/* The stack is empty: what has waited longest comes out of the pipe. Of a list that is one at a time; of several
+   lists each waits while the others go on. */
+GREY_INLINE bool take_oldest(struct marker *m, struct hot *h)
 {
-    for (;;) {
-        uintptr_t word = queue_pop(&m->queue);
-        if (word != 0 || !pipe_out(m))
-            return word;
-    }
+    if (h->waiting == 0)
+        return false;
+    struct waiting *out = &m->pipe[(h->head - h->waiting) % PIPE];
+    h->waiting--;
+    if (mark_bit(m, &out->bits->mark, waiting_bit(out)))
+        scan_marked(m, h, out);
+    return true;
+}
+
+/* Into the pipe; what has waited longest comes out if it is full. */
+GREY_INLINE void put_newest(struct marker *m, struct hot *h, const struct waiting *in)
+{
+    struct waiting *place = &m->pipe[h->head], out = *place;
+    place->base = in->base;
+    place->bits = in->bits;
+    place->what = in->what;
+    h->head = (h->head + 1) % PIPE;
+    if (unlikely(h->waiting < PIPE))
+        h->waiting++;
+    else if (mark_bit(m, &out.bits->mark, waiting_bit(&out)))
+        scan_marked(m, h, &out);
 }
 
 /* Until the marker has nothing left and there is nothing in the pool (true), or for so many words. */
@@ -407,11 +399,13 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
     bool done = false;
     load(m, &h);
     for (size_t n = 0; n < words; n++) {
+        if (unlikely(h.sp == h.bottom) && take_oldest(m, &h))
+            continue;
         uintptr_t word = likely(h.sp != h.bottom) ? *--h.sp : 0;
         bool share = unlikely(n % SHARE_EVERY == 0) && !m->alone && a32_load_relaxed(&all.idle) != 0;
         if (unlikely(word == 0 || share || (word & PIECE_TAG) != 0)) {
             save(m, &h);
-            word = word == 0 ? next_slowly(m) : word;
+            word = word == 0 ? queue_pop(&m->queue) : word;
             if (share)
                 queue_share(&m->queue);
             if ((word & PIECE_TAG) != 0)
@@ -426,13 +420,7 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
         if (in.bits == NULL || !is_worth_waiting(&in))
             continue;
         __builtin_prefetch((const void *)in.base);
-        struct waiting *place = &m->pipe[h.head], out = *place;
-        place->base = in.base;
-        place->bits = in.bits;
-        place->what = in.what;
-        h.head = (h.head + 1) % PIPE;
-        if (likely(out.bits != NULL) && mark_bit(m, &out.bits->mark, waiting_bit(&out)))
-            scan_marked(m, &h, &out);
+        put_newest(m, &h, &in);
     }
     save(m, &h);
     m->objects += h.objects;

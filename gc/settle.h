@@ -47,13 +47,13 @@ enum record_type { RECORD_FINALIZER, RECORD_CLEANUP, RECORD_WEAK };
 enum record_state {
     RECORD_FREE,      /* in its store's list */
     RECORD_FILED,     /* in the index, under its object */
-    RECORD_DUE,       /* of a finalizer or cleanup: queued */
-    RECORD_CANCELLED, /* of a cleanup: queued, but not to be run */
+    RECORD_DUE,       /* of a finalizer or cleanup: queued; of a finalizer in the index, too */
+    RECORD_CANCELLED, /* of a finalizer or cleanup: queued, but not to be run */
     RECORD_CLEARED,   /* of a weak reference: its object is gone */
 };
 
 struct record {
-    struct node node;      /* [lock:lifetime] by object; links the queue or the free list, too */
+    struct node node;      /* [lock:lifetime] by object; links the free list, too */
     struct atomic32 state; /* [lock:lifetime] enum record_state; read without it to find mistakes */
     uint32_t type;         /* [lock:lifetime] enum record_type */
 };

@@ -152,7 +152,7 @@ static void *begin(void *record)
     struct transit *r = record;
     int cancellable;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
-    if (!mutator_attach(r->mutator))
+    if (!mutator_attach(r->mutator)) /* needs no memory but by a libc whose records of threads are not known */
         report_fatal("no memory to attach a new thread");
     lock_take(&transits.lock);
     note_thread_locked(r, pthread_self());

@@ -764,8 +764,9 @@ enum grey_event {
 
 /* Sets what is called at each event with its time (CLOCK_MONOTONIC) and a value: the cycle's number at
  * its begin and end, threads when stopped, bytes marked, nanoseconds of the stop at the resume, bytes
- * swept or released. Threads may be stopped: no call of this library, none of libc that may lock. NULL:
- * none. Returns false with errno ENOMEM when there is no memory to note it.
+ * swept or released. A cycle that is given up (a critical section, no memory) resumes and ends without
+ * more, with 0 at its end; the next one has its number. Threads may be stopped: no call of this library,
+ * none of libc that may lock. NULL: none. Returns false with errno ENOMEM when there is no memory to note it.
  * Owner: data stays the caller's. Threads: any, attached or not. Safepoint: yes. Cost: while set, fn's. */
 typedef void grey_listener_fn(enum grey_event event, uint64_t time_ns, uint64_t value, void *data);
 GREY_API bool grey_listener_set(grey_listener_fn *fn, void *data);

@@ -13,7 +13,7 @@ static const struct {
     { GREY_SET_MEMORY_LIMIT, "GREY_MEMORY_LIMIT", 0, UINT64_C(1) << 47, (UINT64_C(1) << 47) + 1, false },
     { GREY_SET_CGROUP_LIMIT, "GREY_CGROUP_LIMIT", 0, 1, 2, false },
     { GREY_SET_HARD_LIMIT, "GREY_HARD_LIMIT", 0, UINT64_C(1) << 40, UINT64_MAX, false },
-    { GREY_SET_WORKERS, "GREY_WORKERS", 0, 2, 257, false },
+    { GREY_SET_WORKERS, "GREY_WORKERS", 0, 2, 65, false },
     { GREY_SET_STRESS, "GREY_STRESS", 0, 1000000, 1000000001, false },
     { GREY_SET_VERIFY, "GREY_VERIFY", 0, 1, 2, false },
     { GREY_SET_GCTRACE, "GREY_GCTRACE", 0, 1, 2, false },

@@ -83,6 +83,31 @@ static void each_cycle_tells_its_steps_in_order(void)
     CHECK(so_far(&swept) >= 5, "five times all was swept, told %zu times", so_far(&swept));
 }
 
+/* What begins for a listener ends for it. */
+static void a_cycle_given_up_ends(void)
+{
+    static const enum grey_event steps[] = {
+        GREY_EVENT_CYCLE_BEGIN, GREY_EVENT_STOP_BEGIN, GREY_EVENT_RESUMED, GREY_EVENT_CYCLE_END,
+    };
+    grey_disable(); /* but for those that are asked for */
+    size_t first = count;
+    uint64_t cycles = now().cycles;
+    grey_critical_enter();
+    grey_collect();
+    grey_critical_leave();
+    CHECK(now().cycles == cycles && count == first + COUNT(steps), "a cycle is given up: %zu events", count - first);
+    for (size_t i = 0; i < COUNT(steps) && first + i < count; i++)
+        CHECK(heard[first + i].event == steps[i], "event %zu of it is %d", i, heard[first + i].event);
+    if (count == first + COUNT(steps))
+        CHECK(heard[first].value == cycles + 1 && heard[first + 2].value > 0 && heard[first + 3].value == 0,
+              "numbered %ju, stopped for %ju ns, ended with %ju", (uintmax_t)heard[first].value,
+              (uintmax_t)heard[first + 2].value, (uintmax_t)heard[first + 3].value);
+    grey_collect();
+    CHECK(count > 0 && heard[count - 1].event == GREY_EVENT_CYCLE_END && heard[count - 1].value == cycles + 1,
+          "the next one has its number");
+    grey_enable();
+}
+
 static void memory_given_back_is_told(void)
 {
     litter(64);
@@ -176,6 +201,7 @@ int main(int argc, char **argv)
         return result();
     }
     each_cycle_tells_its_steps_in_order();
+    a_cycle_given_up_ends();
     memory_given_back_is_told();
     no_listener_hears_nothing();
     listeners_may_change_at_any_time();

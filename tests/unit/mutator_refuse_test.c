@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <valgrind/valgrind.h>
 
+#include "alloc/machine.h"
 #include "alloc/os.h"
 #include "gc/collector.h"
 #include "tests/unit/child.h"
@@ -112,11 +113,95 @@ static void threads_that_cannot_be_created_leave_nothing(void **state)
     assert_child_passed(create_without_memory, NULL);
 }
 
+static void *use_objects(void *argument)
+{
+    uintptr_t *mine = grey_alloc(GREY_CONSERVATIVE, 64);
+    limit_to(RLIM_INFINITY);
+    child_ensure(*(const uintptr_t *)argument == 0x5eed);
+    if (mine != NULL)
+        *mine = 0x5eed;
+    grey_collect();
+    for (int i = 0; i < 1000; i++)
+        (void)grey_alloc(GREY_CONSERVATIVE, 64);
+    child_ensure(mine == NULL || *mine == 0x5eed);
+    child_ensure(mutator_count() == 2);
+    return argument;
+}
+
+static int attach_without_memory(void *unused)
+{
+    (void)unused;
+    pthread_t t;
+    void *result = NULL;
+    child_ensure(grey_thread_attach());
+    uintptr_t *argument = grey_alloc(GREY_CONSERVATIVE, 64);
+    *argument = 0x5eed;
+    /* It leaves its stack to the next thread, and no memory of malloc's. */
+    child_ensure(pthread_create(&t, NULL, nothing, NULL) == 0 && pthread_join(t, NULL) == 0);
+    limit_to(mapped_now());
+    child_ensure(grey_pthread_create(&t, NULL, use_objects, argument) == 0);
+    child_ensure(grey_pthread_join(t, &result) == 0 && result == argument);
+    child_ensure(mutator_count() == 1);
+    return 0;
+}
+
+static void a_thread_attaches_without_memory(void **state)
+{
+    (void)state;
+    if (NEEDS_ROOM)
+        skip();
+    assert_child_passed(attach_without_memory, NULL);
+}
+
+/* ---- a thread's stack, told without memory ---- */
+
+struct told {
+    bool by_libc, by_record;
+    struct machine_thread thread;
+    struct machine_range stack;
+};
+
+static void *tell_stack(void *told)
+{
+    struct told *t = told;
+    t->by_libc = machine_thread_self(&t->thread);
+    t->by_record = machine_thread_stack(t->thread.pointer, &t->stack);
+    return NULL;
+}
+
+static void a_stack_is_found_by_the_record_at_its_end(void **state)
+{
+    static const size_t sizes[] = { 0, KIB(64), KIB(256), MIB(1) + KIB(12), KIB(100) + 192 /* no whole pages */, MIB(16) };
+    (void)state;
+    assert_true(grey_thread_attach());
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        pthread_attr_t attr;
+        pthread_t t;
+        struct told told;
+        pthread_attr_init(&attr);
+        if (sizes[i] != 0)
+            assert_int_equal(pthread_attr_setstacksize(&attr, sizes[i]), 0);
+        if (i % 2 == 1)
+            assert_int_equal(pthread_attr_setguardsize(&attr, KIB(16)), 0);
+        assert_int_equal(pthread_create(&t, &attr, tell_stack, &told), 0);
+        assert_int_equal(pthread_join(t, NULL), 0);
+        pthread_attr_destroy(&attr);
+        assert_true(told.by_libc);
+        if (!told.by_record)
+            continue; /* another libc */
+        assert_int_equal(told.stack.from, told.thread.stack.from);
+        assert_int_equal(told.stack.to, round_up(told.thread.stack.to, os_page_size()));
+    }
+    grey_thread_detach();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_attach_that_is_refused_leaves_nothing),
         cmocka_unit_test(threads_that_cannot_be_created_leave_nothing),
+        cmocka_unit_test(a_thread_attaches_without_memory),
+        cmocka_unit_test(a_stack_is_found_by_the_record_at_its_end),
     };
     options.period = 0;
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ static const struct row {
     { "GREY_MEMORY_LIMIT", &options.memory_limit, TIB(128), TIB(128) + 1 },
     { "GREY_CGROUP_LIMIT", &options.cgroup_limit, 1, 2 },
     { "GREY_HARD_LIMIT", &options.hard_limit, 1, TIB(128) + 1 },
-    { "GREY_WORKERS", &options.workers, 256, 257 },
+    { "GREY_WORKERS", &options.workers, 64, 65 },
     { "GREY_STRESS", &options.stress, 1000000000, 1000000001 },
     { "GREY_VERIFY", &options.verify, 1, 2 },
     { "GREY_GCTRACE", &options.gctrace, 1, 2 },
