@@ -25,7 +25,7 @@
 ; Forms that no C stack bears are compiled, or refused.
 (define (deep-form n) (let loop ((n n) (form 0)) (if (= n 0) form (loop (- n 1) (list '+ 1 form)))))
 (check (eval (deep-form 500) (interaction-environment)) => 500)
-(check (guard (e (#t 'alive)) (eval (deep-form 1000000) (interaction-environment)) 'alive) => 'alive)
+(check (guard (e (#t 'alive)) (eval (deep-form 100000) (interaction-environment)) 'alive) => 'alive)
 (check (eval (cons 'list (vector->list (make-vector 200 1))) (interaction-environment)) => (vector->list (make-vector 200 1)))
 
 ; ---- load -----------------------------------------------------------------------------------------------------------------

@@ -73,8 +73,8 @@
 (check (let* ((a (list 1 2)) (b (list-copy a))) (set-car! b 'x) a) => '(1 2))
 (check (list-copy '(1 2 . 3)) => '(1 2 . 3))
 (check (list-copy 5) => 5)
-(check (let loop ((i 0) (l '())) (if (= i 100000) (length l) (loop (+ i 1) (cons i l)))) => 100000)
-(check (let ((l (make-list 100000 1))) (apply + (reverse (append l '(5))))) => 100005)
+(check (let loop ((i 0) (l '())) (if (= i 20000) (length l) (loop (+ i 1) (cons i l)))) => 20000)
+(check (let ((l (make-list 20000 1))) (apply + (reverse (append l '(5))))) => 20005)
 
 ; ---- symbols --------------------------------------------------------------------------------------------------------
 (check (symbol? 'foo) => #t)

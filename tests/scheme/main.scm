@@ -8,7 +8,7 @@
 (define themes
   '("expressions" "definitions" "tail" "macros" "hygiene" "control" "winding" "exceptions"
     "numbers" "bignums" "lists" "chars" "strings" "vectors" "hashes" "ports" "reader" "printer"
-    "evaluation" "threads" "collector"))
+    "evaluation" "classics" "threads" "collector"))
 
 (for-each (lambda (theme) (load (string-append theme ".scm")))
           (if (null? (cdr (command-line))) themes (cdr (command-line))))

@@ -276,4 +276,4 @@
 (define (nested n) (let loop ((n n) (x '())) (if (= n 0) x (loop (- n 1) (list x)))))
 (check (equal? (nested 10000) (nested 10000)) => #t)
 (check (equal? (make-list 200000 1) (make-list 200000 1)) => #t)
-(check (guard (e (#t 'alive)) (equal? (nested 1000000) (nested 1000000)) 'alive) => 'alive)
+(check (guard (e (#t 'alive)) (equal? (nested 100000) (nested 100000)) 'alive) => 'alive)

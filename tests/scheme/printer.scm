@@ -77,4 +77,4 @@
 (define (nested n) (let loop ((n n) (x '())) (if (= n 0) x (loop (- n 1) (list x)))))
 (check (string-length (written (nested 2000))) => 4002)
 (check (string-length (written (make-list 30000 1))) => 60001)
-(check (guard (e (#t 'alive)) (written (nested 1000000)) 'alive) => 'alive)
+(check (guard (e (#t 'alive)) (written (nested 100000)) 'alive) => 'alive)

@@ -40,11 +40,13 @@
       (let ((handlers (%handlers)))
         (%handlers
          (cons (lambda (obj)
-                 ((call/cc
-                   (lambda (back)
-                     (leave
-                      (lambda ()
-                        (handle obj (lambda () (back (lambda () (raise-continuable obj)))))))))))
+                 (if (%memory-error? obj) ; nothing that needs some to come back here
+                     (leave (lambda () (handle obj (lambda () (raise obj)))))
+                     ((call/cc
+                       (lambda (back)
+                         (leave
+                          (lambda ()
+                            (handle obj (lambda () (back (lambda () (raise-continuable obj))))))))))))
                handlers))
         (let ((result (body)))
           (%handlers handlers)
@@ -380,6 +382,8 @@
 (define (scheme-report-environment version) 'scheme-report-environment)
 (define (null-environment version) 'null-environment)
 (define (environment . sets) (eval (cons 'import sets)) 'environment)
+
+(define %open-source load)
 
 ; Reads and runs the forms of a port; its name is the file's in errors.
 (define (%load-port port name)

@@ -7,7 +7,7 @@
 
 #include "data.h"
 
-/* ---- characters --------------------------------------------------------------------------------------------- */
+/* ---- characters -------------------------------------------------------------------------------------- */
 
 static locale_t unicode; /* 0: libc has none, and ASCII is all */
 
@@ -102,8 +102,6 @@ PRIMITIVE(p_integer_to_char)
     return char_value((uint32_t)c);
 }
 
-enum { BIT_LESS = 1, BIT_EQUAL = 2, BIT_GREATER = 4 };
-
 static value chain(struct vm *vm, int argc, value *argv, unsigned wanted, bool fold)
 {
     bool yes = true;
@@ -118,28 +116,20 @@ static value chain(struct vm *vm, int argc, value *argv, unsigned wanted, bool f
     return boolean(yes);
 }
 
-PRIMITIVE(p_equal) { return chain(vm, argc, argv, BIT_EQUAL, false); }
-PRIMITIVE(p_less) { return chain(vm, argc, argv, BIT_LESS, false); }
-PRIMITIVE(p_greater) { return chain(vm, argc, argv, BIT_GREATER, false); }
-PRIMITIVE(p_less_equal) { return chain(vm, argc, argv, BIT_LESS | BIT_EQUAL, false); }
-PRIMITIVE(p_greater_equal) { return chain(vm, argc, argv, BIT_GREATER | BIT_EQUAL, false); }
-PRIMITIVE(p_equal_ci) { return chain(vm, argc, argv, BIT_EQUAL, true); }
-PRIMITIVE(p_less_ci) { return chain(vm, argc, argv, BIT_LESS, true); }
-PRIMITIVE(p_greater_ci) { return chain(vm, argc, argv, BIT_GREATER, true); }
-PRIMITIVE(p_less_equal_ci) { return chain(vm, argc, argv, BIT_LESS | BIT_EQUAL, true); }
-PRIMITIVE(p_greater_equal_ci) { return chain(vm, argc, argv, BIT_GREATER | BIT_EQUAL, true); }
-
-/* ---- bytevectors ---------------------------------------------------------------------------------------------- */
-
-static struct bytevector *check_bytes(struct vm *vm, value v)
+static value compare(struct vm *vm, int argc, value *argv, unsigned wanted)
 {
-    return bytevector_of(check(vm, is_bytevector(v), v, "a bytevector"));
+    return chain(vm, argc, argv, wanted, false);
 }
 
-static uint8_t check_byte(struct vm *vm, value v)
+static value compare_ci(struct vm *vm, int argc, value *argv, unsigned wanted)
 {
-    return (uint8_t)fixnum_of(check(vm, is_fixnum(v) && (uintptr_t)fixnum_of(v) < 256, v, "a byte"));
+    return chain(vm, argc, argv, wanted, true);
 }
+
+COMPARISONS(compare)
+COMPARISONS(compare_ci)
+
+/* ---- bytevectors ------------------------------------------------------------------------------------- */
 
 static uint8_t *byte_at(struct vm *vm, value bytes, value index)
 {
@@ -178,10 +168,10 @@ PRIMITIVE(p_bytevector)
     return v;
 }
 
-static value bytes_copy(struct vm *vm, const void *from, size_t count)
+value bytevector_copied(struct vm *vm, const void *bytes, size_t count)
 {
     value v = bytevector_new(vm, count);
-    memcpy(bytevector_of(v)->byte, from, count);
+    memcpy(bytevector_of(v)->byte, bytes, count);
     return v;
 }
 
@@ -189,7 +179,7 @@ PRIMITIVE(p_bytevector_copy)
 {
     const struct bytevector *b = check_bytes(vm, argv[0]);
     struct range r = range_of(vm, argc, argv, 1, b->head.count);
-    return bytes_copy(vm, b->byte + r.start, r.end - r.start);
+    return bytevector_copied(vm, b->byte + r.start, r.end - r.start);
 }
 
 PRIMITIVE(p_bytevector_copy_to)
@@ -201,14 +191,6 @@ PRIMITIVE(p_bytevector_copy_to)
     if (r.end - r.start > to->head.count - at)
         out_of_range(vm, argv[1]);
     memmove(to->byte + at, from->byte + r.start, r.end - r.start);
-    return VOID;
-}
-
-PRIMITIVE(p_bytevector_fill)
-{
-    struct bytevector *b = check_bytes(vm, argv[0]);
-    struct range r = range_of(vm, argc, argv, 2, b->head.count);
-    memset(b->byte + r.start, check_byte(vm, argv[1]), r.end - r.start);
     return VOID;
 }
 
@@ -239,46 +221,26 @@ PRIMITIVE(p_utf8_to_string)
 
 PRIMITIVE(p_string_to_utf8)
 {
-    const struct text *t = check_text(vm, argv[0]);
+    struct text *t = check_text(vm, argv[0]);
     struct range r = range_of(vm, argc, argv, 1, t->length);
     size_t start = text_offset(t, r.start), end = text_offset(t, r.end);
-    return bytes_copy(vm, t->byte + start, end - start);
+    return bytevector_copied(vm, t->byte + start, end - start);
 }
 
 const struct primitive_info char_primitives[] = {
-    { "char?", p_is_char, 1, 1 },
-    { "char-alphabetic?", p_is_alphabetic, 1, 1 },
-    { "char-numeric?", p_is_numeric, 1, 1 },
-    { "char-whitespace?", p_is_whitespace, 1, 1 },
-    { "char-upper-case?", p_is_upper, 1, 1 },
-    { "char-lower-case?", p_is_lower, 1, 1 },
-    { "char-upcase", p_upcase, 1, 1 },
-    { "char-downcase", p_downcase, 1, 1 },
-    { "char-foldcase", p_foldcase, 1, 1 },
-    { "digit-value", p_digit_value, 1, 1 },
-    { "char->integer", p_char_to_integer, 1, 1 },
-    { "integer->char", p_integer_to_char, 1, 1 },
-    { "char=?", p_equal, 1, -1 },
-    { "char<?", p_less, 1, -1 },
-    { "char>?", p_greater, 1, -1 },
-    { "char<=?", p_less_equal, 1, -1 },
-    { "char>=?", p_greater_equal, 1, -1 },
-    { "char-ci=?", p_equal_ci, 1, -1 },
-    { "char-ci<?", p_less_ci, 1, -1 },
-    { "char-ci>?", p_greater_ci, 1, -1 },
-    { "char-ci<=?", p_less_equal_ci, 1, -1 },
-    { "char-ci>=?", p_greater_equal_ci, 1, -1 },
-    { "bytevector?", p_is_bytevector, 1, 1 },
-    { "bytevector", p_bytevector, 0, -1 },
-    { "make-bytevector", p_make_bytevector, 1, 2 },
-    { "bytevector-length", p_bytevector_length, 1, 1 },
-    { "bytevector-u8-ref", p_bytevector_ref, 2, 2 },
-    { "bytevector-u8-set!", p_bytevector_set, 3, 3 },
-    { "bytevector-copy", p_bytevector_copy, 1, 3 },
-    { "bytevector-copy!", p_bytevector_copy_to, 3, 5 },
-    { "bytevector-fill!", p_bytevector_fill, 2, 4 },
-    { "bytevector-append", p_bytevector_append, 0, -1 },
-    { "utf8->string", p_utf8_to_string, 1, 3 },
+    { "char?", p_is_char, 1, 1 },                        { "char-alphabetic?", p_is_alphabetic, 1, 1 },
+    { "char-numeric?", p_is_numeric, 1, 1 },             { "char-whitespace?", p_is_whitespace, 1, 1 },
+    { "char-upper-case?", p_is_upper, 1, 1 },            { "char-lower-case?", p_is_lower, 1, 1 },
+    { "char-upcase", p_upcase, 1, 1 },                   { "char-downcase", p_downcase, 1, 1 },
+    { "char-foldcase", p_foldcase, 1, 1 },               { "digit-value", p_digit_value, 1, 1 },
+    { "char->integer", p_char_to_integer, 1, 1 },        { "integer->char", p_integer_to_char, 1, 1 },
+    COMPARISON_ROWS(compare, "char", "?"),
+    COMPARISON_ROWS(compare_ci, "char-ci", "?"),
+    { "bytevector?", p_is_bytevector, 1, 1 },            { "bytevector", p_bytevector, 0, -1 },
+    { "make-bytevector", p_make_bytevector, 1, 2 },      { "bytevector-length", p_bytevector_length, 1, 1 },
+    { "bytevector-u8-ref", p_bytevector_ref, 2, 2 },     { "bytevector-u8-set!", p_bytevector_set, 3, 3 },
+    { "bytevector-copy", p_bytevector_copy, 1, 3 },      { "bytevector-copy!", p_bytevector_copy_to, 3, 5 },
+    { "bytevector-append", p_bytevector_append, 0, -1 }, { "utf8->string", p_utf8_to_string, 1, 3 },
     { "string->utf8", p_string_to_utf8, 1, 3 },
     { NULL, NULL, 0, 0 },
 };

@@ -230,7 +230,7 @@ static void generate_global_set(struct generator *g, struct node *n, int to)
 /* ---- tests ------------------------------------------------------------------------------------------------------- */
 
 /* Primitives that are instructions, as long as their names have not been given other values. */
-enum inline_kind { INLINE_OP, INLINE_NARY, INLINE_EFFECT, INLINE_TEST, INLINE_SWAPPED, INLINE_ZERO, INLINE_NOT };
+enum inline_kind { INLINE_OP, INLINE_NARY, INLINE_EFFECT, INLINE_TEST, INLINE_ZERO, INLINE_NOT };
 static const struct integrable {
     const char *name;
     int operands;
@@ -267,8 +267,8 @@ static const struct integrable {
     { "=", 2, OP_IF_NUM_EQ, INLINE_TEST },
     { "<", 2, OP_IF_LT, INLINE_TEST },
     { "<=", 2, OP_IF_LE, INLINE_TEST },
-    { ">", 2, OP_IF_LT, INLINE_SWAPPED },
-    { ">=", 2, OP_IF_LE, INLINE_SWAPPED },
+    { ">", 2, OP_IF_GT, INLINE_TEST },
+    { ">=", 2, OP_IF_GE, INLINE_TEST },
     { "zero?", 1, OP_IF_NUM_EQ_I, INLINE_ZERO },
     { "not", 1, OP_IF_FALSE, INLINE_NOT },
 };
@@ -298,40 +298,38 @@ static bool is_small(const struct node *n, int *out)
     return v > INT16_MIN && v <= INT16_MAX;
 }
 
-/* The comparison with a small constant on its right; its mirror image for one on its left. */
-static enum operation immediate_test(enum operation op, bool swapped)
+/* The comparison with a small constant on its right; its mirror image is for one on its left. */
+static enum operation immediate_test(enum operation op, bool mirrored)
 {
     switch (op) {
     case OP_IF_NUM_EQ: return OP_IF_NUM_EQ_I;
-    case OP_IF_LT: return swapped ? OP_IF_GT_I : OP_IF_LT_I;
-    case OP_IF_LE: return swapped ? OP_IF_GE_I : OP_IF_LE_I;
+    case OP_IF_LT: return mirrored ? OP_IF_GT_I : OP_IF_LT_I;
+    case OP_IF_LE: return mirrored ? OP_IF_GE_I : OP_IF_LE_I;
+    case OP_IF_GT: return mirrored ? OP_IF_LT_I : OP_IF_GT_I;
+    case OP_IF_GE: return mirrored ? OP_IF_LE_I : OP_IF_GE_I;
     default: return OP_COUNT;
     }
 }
 
 static void inline_test(struct generator *g, const struct integrable *i, struct node *n, int label, bool sense)
 {
-    int no = sense ? 0 : 1, small = 0, line = n->line; /* each test is followed by its opposite */
+    int no = sense ? 0 : 1, a, b = 0; /* each test is followed by its opposite */
     struct node *left = n->item[1], *right = n->count > 2 ? n->item[2] : NULL;
-    bool swapped = i->kind == INLINE_SWAPPED;
-    enum operation op = i->op, immediate = immediate_test(op, false);
-    if (i->kind == INLINE_ZERO || right == NULL) {
-        int a = operand(g, left);
-        g->line = line;
-        emit_jump(g, op + no, a, 0, label);
-    } else if (immediate != OP_COUNT && is_small(right, &small)) {
-        int a = operand(g, left);
-        g->line = line;
-        emit_jump(g, immediate_test(op, swapped) + no, a, small, label);
-    } else if (immediate != OP_COUNT && is_small(left, &small)) {
-        int a = operand(g, right);
-        g->line = line;
-        emit_jump(g, immediate_test(op, !swapped) + no, a, small, label);
+    enum operation op = i->op;
+    if (right == NULL) {
+        a = operand(g, left);
+    } else if (immediate_test(op, false) != OP_COUNT && is_small(right, &b)) {
+        op = immediate_test(op, false);
+        a = operand(g, left);
+    } else if (immediate_test(op, false) != OP_COUNT && is_small(left, &b)) {
+        op = immediate_test(op, true);
+        a = operand(g, right);
     } else {
-        int a = operand(g, left), b = operand(g, right);
-        g->line = line;
-        emit_jump(g, op + no, swapped ? b : a, swapped ? a : b, label);
+        a = operand(g, left);
+        b = operand(g, right);
     }
+    g->line = n->line;
+    emit_jump(g, op + no, a, b, label);
 }
 
 /* Jumps when all items are true (all) or when one is. */
@@ -445,7 +443,7 @@ static void inline_operation(struct generator *g, const struct integrable *i, st
     }
     int at = place_for(g, to);
     if (immediate)
-        emit(g, OP_ADD_I, at, r[0], i->op == OP_SUB ? -small : small);
+        emit(g, i->op == OP_SUB ? OP_SUB_I : OP_ADD_I, at, r[0], small);
     else
         emit(g, i->op, at, r[0], r[1]);
     deliver(g, at, to);
@@ -540,7 +538,7 @@ static void generate_call(struct generator *g, struct node *n, int to)
         generate(g, n->item[k], allocate(g, 1));
     g->line = n->line;
     if (f->type == NODE_GLOBAL) {
-        emit(g, OP_GLOBAL_CALL, base - 1, 0, 0);
+        emit(g, to == RETURNED ? OP_GLOBAL_TAIL : OP_GLOBAL_CALL, base - 1, 0, 0);
         emit_word(g, f->constant);
     }
     emit(g, to == RETURNED ? OP_TAIL : OP_CALL, base, n->count - 1, 0);
@@ -696,7 +694,7 @@ static value compile_lambda(struct vm *vm, struct lambda *l)
         if (op == OP_CALL)
             g.code[at].i.c = (uint16_t)registers;
         at += op == OP_CONSTANT || op == OP_GLOBAL || op == OP_SET_GLOBAL || op == OP_DEFINE_GLOBAL
-              || op == OP_GLOBAL_CALL;
+              || op == OP_GLOBAL_CALL || op == OP_GLOBAL_TAIL;
         if (op == OP_CLOSURE)
             at += 1 + (g.code[at].i.b + 3) / 4;
     }
@@ -710,12 +708,22 @@ static value compile_lambda(struct vm *vm, struct lambda *l)
 
 value compile_toplevel(struct vm *vm, value form)
 {
+    mem_finalizers_run();
     arena_reset(vm); /* an error may have left something there */
+    vm->form_line = is_pair(form) ? position_of(vm, form) : 0;
     struct lambda *l = expand_toplevel(vm, form);
     analyze(vm, l);
     value thunk = closure_new(vm, compile_lambda(vm, l), 0);
     arena_reset(vm);
     return thunk;
+}
+
+/* The primitive behind an instruction, and behind a test's opposite. */
+static void general_set(enum operation op, value primitive)
+{
+    vm_general(op, primitive_of(primitive)->info);
+    if (op >= OP_IF_FALSE)
+        vm_general(op + 1, primitive_of(primitive)->info);
 }
 
 void compile_begin(struct vm *vm)
@@ -725,7 +733,12 @@ void compile_begin(struct vm *vm)
         if (!is_primitive(s->global))
             continue;
         primitive_of(s->global)->head.flags = (uint8_t)(i + 1);
-        vm_general(integrables[i].op, primitive_of(s->global)->info);
+        general_set(integrables[i].op, s->global);
         s->head.flags |= FLAG_INTEGRABLE;
+        enum operation immediate = immediate_test(integrables[i].op, false);
+        if (immediate != OP_COUNT)
+            general_set(immediate, s->global);
     }
+    general_set(OP_ADD_I, symbol_of(symbol(vm, "+"))->global);
+    general_set(OP_SUB_I, symbol_of(symbol(vm, "-"))->global);
 }

@@ -87,7 +87,9 @@ union insn {
 };
 
 /* Tests come in pairs: jump if, jump if not. */
-#define TESTS(X) X(FALSE) X(NULL) X(PAIR) X(EQ) X(NUM_EQ) X(LT) X(LE) X(NUM_EQ_I) X(LT_I) X(LE_I) X(GT_I) X(GE_I)
+#define TESTS(X)                                                                                             \
+    X(FALSE) X(NULL) X(PAIR) X(EQ) X(NUM_EQ) X(LT) X(LE) X(GT) X(GE)                                                                         \
+    X(NUM_EQ_I) X(LT_I) X(LE_I) X(GT_I) X(GE_I)
 
 #define OPERATIONS(X)                                                                                        \
     X(MOVE)    /* a <- b */                                                                                 \
@@ -102,10 +104,10 @@ union insn {
     X(CLOSURE) /* a <- closure of the code in the next word and b variables, 2 numbers in a word each */    \
     X(PATCH)   /* closure in a, its free variable b <- c */                                                 \
     X(JUMP) X(LOOP) /* by (b, c) words; LOOP goes back, so it polls */                                      \
-    X(GLOBAL_CALL)  /* GLOBAL, and the call behind it */                                                    \
+    X(GLOBAL_CALL) X(GLOBAL_TAIL) /* GLOBAL, and the call behind it */                                      \
     X(CALL) X(TAIL) /* see above */                                                                         \
     X(RETURN)       /* a */                                                                                 \
-    X(ADD) X(SUB) X(MUL) X(DIV) X(QUOTIENT) X(REMAINDER) X(MODULO) X(ADD_I) /* a <- b, c */                 \
+    X(ADD) X(SUB) X(MUL) X(DIV) X(QUOTIENT) X(REMAINDER) X(MODULO) X(ADD_I) X(SUB_I) /* a <- b, c */                 \
     X(CONS) X(CAR) X(CDR) X(CADR) X(CDDR) X(CAAR) X(CDAR) X(SET_CAR) X(SET_CDR)                             \
     X(VECTOR_REF) X(VECTOR_SET) X(VECTOR_LENGTH) X(STRING_REF) X(EQV)                                       \
     X(RECORD_REF) X(RECORD_SET) X(RECORD_TEST) X(RECORD_MAKE) /* control.c; the type is free variable 0 */          \
@@ -161,9 +163,10 @@ struct continuation { /* object_new; all of it counts as references */
     struct object head;
     value below;      /* the continuation under its words, or FALSE */
     value winders, handlers, parameters;
-    const union insn *below_pc; /* where `below` goes on when this one's words are used up ... */
-    size_t below_words;         /* ... and how many of its words are left then */
-    const union insn *pc;       /* where it goes on; the result goes behind its words */
+    value thread;       /* whose stack it is */
+    value below_pc;     /* where `below` goes on when this one's words are used up ... */
+    size_t below_words; /* ... and how many of its words are left then */
+    value pc;           /* where it goes on; the result goes behind its words */
     size_t words;
     value word[];
 };
@@ -187,6 +190,7 @@ void kinds_begin(void);
 bool objects_begin(struct vm *vm);
 value source_position(struct vm *vm); /* "file:line" of vm->pc, or FALSE */
 void control_begin(struct vm *vm);
+void memory_reserve_make(struct vm *vm); /* after it was used up, if it can be had */
 void command_line_set(int argc, char **argv);
 void thread_begin(struct vm *vm);
 

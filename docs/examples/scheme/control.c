@@ -54,17 +54,20 @@ static int line_at(const struct code *c, const union insn *pc)
     return (int)l[i].line;
 }
 
-/* The innermost frame whose code is of a file: what boot.scm's procedures were called for. */
-value source_position(struct vm *vm)
+/* Writes "file:line" of the innermost frame whose code is of a file: what boot.scm's procedures were called for.
+ * Calls in tail position leave none; then it is the form that was read last. */
+static bool position_text(struct vm *vm, char *out, size_t size)
 {
     const value *fp = vm->fp;
     const union insn *pc = vm->pc;
+    value file = vm->source;
+    int line = vm->form_line;
     for (int depth = 0; fp != NULL && depth < 100; depth++) {
         const struct code *c = code_of(closure_of(fp[-1])->code);
         if (c->file != FALSE) {
-            size_t n;
-            const char *file = string_bytes(c->file, &n);
-            return string_format(vm, "%.*s:%d", (int)n, file, line_at(c, pc));
+            file = c->file;
+            line = line_at(c, pc);
+            break;
         }
         const union insn *back = (const union insn *)fp[-2];
         if (back == &underflow_code[1])
@@ -72,7 +75,18 @@ value source_position(struct vm *vm)
         pc = back - 1;
         fp -= pc->i.a;
     }
-    return FALSE;
+    if (file == FALSE)
+        return false;
+    size_t n;
+    const char *name = string_bytes(file, &n);
+    snprintf(out, size, "%.*s:%d", (int)n, name, line);
+    return true;
+}
+
+value source_position(struct vm *vm)
+{
+    char text[500];
+    return vm->fp != NULL && position_text(vm, text, sizeof text) ? string_new(vm, text, strlen(text)) : FALSE;
 }
 
 /* ---- continuations -----------------------------------------------------------------------------------------
@@ -89,9 +103,10 @@ value continuation_capture(struct vm *vm, value *end, const union insn *pc)
     mem_init(&k->winders, vm->winders);
     mem_init(&k->handlers, vm->handlers);
     mem_init(&k->parameters, vm->parameters);
-    k->below_pc = vm->underflow_pc;
+    mem_init(&k->thread, vm->thread);
+    mem_init(&k->below_pc, (value)vm->underflow_pc); /* addresses in code are references, too */
     k->below_words = vm->underflow_words;
-    k->pc = pc;
+    mem_init(&k->pc, (value)pc);
     k->words = words;
     mem_copy(k->word, vm->base, words);
     if (words > 0) { /* else all that is below is below already */
@@ -108,7 +123,7 @@ const union insn *continuation_underflow(struct vm *vm, value **end)
         const struct continuation *k = continuation_of(vm->underflow);
         vm->underflow = k->below;
         vm->underflow_words = k->below_words;
-        vm->underflow_pc = k->below_pc;
+        vm->underflow_pc = (const union insn *)k->below_pc;
     }
     if (vm->underflow == FALSE)
         return NULL;
@@ -125,7 +140,7 @@ const union insn *continuation_underflow(struct vm *vm, value **end)
     if (rest == 0) {
         vm->underflow = k->below;
         vm->underflow_words = k->below_words;
-        vm->underflow_pc = k->below_pc;
+        vm->underflow_pc = (const union insn *)k->below_pc;
     }
     vm->base[0] = (value)&underflow_code[1];
     return pc;
@@ -135,7 +150,7 @@ const union insn *continuation_underflow(struct vm *vm, value **end)
 
 value condition_new(struct vm *vm, enum condition_kind kind, value message, value irritants)
 {
-    value where = vm->fp != NULL ? source_position(vm) : FALSE;
+    value where = source_position(vm);
     struct condition *c = object_new(vm, TYPE_CONDITION, 4, 0);
     c->head.extra = (uint16_t)kind;
     mem_init(&c->message, message);
@@ -176,11 +191,44 @@ _Noreturn void too_deep(struct vm *vm)
     vm_raise(vm, c);
 }
 
-/* There is one condition for it, made while there was memory. */
+/* What is raised when there is not even memory for a condition; then vm->memory_where says where. And what is
+ * given back so that there is: handlers need some. */
 static value memory_condition;
+static value memory_reserve;
+enum { RESERVE_BYTES = 256 << 10 };
+
+static void reserve_drop(void)
+{
+    value old = memory_reserve;
+    if (old != FALSE && mem_compare_exchange(&memory_reserve, &old, FALSE))
+        mem_free((void *)old);
+}
+
+void memory_reserve_make(struct vm *vm)
+{
+    if (memory_reserve != FALSE)
+        return;
+    struct object *o = mem_bytes(&vm->memory, RESERVE_BYTES);
+    value none = FALSE;
+    if (o != NULL) {
+        *o = (struct object){ .type = TYPE_BYTEVECTOR };
+        mem_compare_exchange(&memory_reserve, &none, (value)o);
+    }
+}
 
 _Noreturn void out_of_memory(struct vm *vm)
 {
+    bool again = vm->no_memory;
+    vm->no_memory = true;
+    if (!again) {
+        reserve_drop();
+        if (vm->fp != NULL && !position_text(vm, vm->memory_where, sizeof vm->memory_where))
+            vm->memory_where[0] = '\0';
+        value c = condition_new(vm, CONDITION_MEMORY, string_new(vm, "out of memory", 13), NIL);
+        vm->no_memory = false;
+        vm_raise(vm, c);
+    }
+    vm->no_memory = false;
     vm_raise(vm, memory_condition);
 }
 
@@ -188,10 +236,12 @@ value condition_text(struct vm *vm, value raised)
 {
     value port = port_open_output_string(vm);
     value where = is_condition(raised) ? condition_of(raised)->where : vm->uncaught_where;
-    if (where != FALSE) {
+    if (where == FALSE && raised == memory_condition)
+        port_write(vm, port, vm->memory_where, strlen(vm->memory_where));
+    else if (where != FALSE)
         print_value(vm, port, where, PRINT_DISPLAY);
+    if (where != FALSE || raised == memory_condition)
         port_write(vm, port, ": ", 2);
-    }
     if (!is_condition(raised)) {
         static const char text[] = "uncaught exception: ";
         port_write(vm, port, text, sizeof text - 1);
@@ -257,6 +307,12 @@ static value p_condition_text(struct vm *vm, int argc, value *argv)
 static bool is_kind(value v, enum condition_kind kind)
 {
     return is_condition(v) && object_of(v)->extra == kind;
+}
+
+static value p_is_memory_error(struct vm *vm, int argc, value *argv)
+{
+    (void)vm, (void)argc;
+    return boolean(is_kind(argv[0], CONDITION_MEMORY));
 }
 
 static value p_is_file_error(struct vm *vm, int argc, value *argv)
@@ -353,7 +409,7 @@ static value p_arity(struct vm *vm, int argc, value *argv)
     return cons(vm, fixnum(min), max < 0 ? FALSE : fixnum(max));
 }
 
-/* ---- records: procedures of an instruction or two ------------------------------------------------------------------ */
+/* ---- records: procedures of one instruction ------------------------------------------------------------------ */
 
 static value p_make_record_type(struct vm *vm, int argc, value *argv)
 {
@@ -374,10 +430,10 @@ static value record_procedure(struct vm *vm, value type, value name, unsigned pa
 {
     if (!is_record_type(type))
         wrong_type(vm, type, "a record type");
-    union insn code[] = { { .i = what }, { .i = { OP_RETURN, what.op == OP_RECORD_SET ? 1 : (uint16_t)parameters, 0, 0 } } };
+    union insn code[] = { { .i = what } };
     value source = vm->source;
     vm->source = FALSE; /* errors are those of whoever calls it */
-    value c = code_new(vm, code, 2, parameters, false, parameters + 4, name, FALSE);
+    value c = code_new(vm, code, 1, parameters, false, parameters + 3, name, FALSE);
     vm->source = source;
     value f = closure_new(vm, c, 2);
     mem_write(&closure_of(f)->item[0], type);
@@ -392,7 +448,7 @@ static value p_record_maker(struct vm *vm, int argc, value *argv)
     if (n < 0 || n > 1000)
         wrong_type(vm, argv[2], "a short list");
     value f = record_procedure(vm, argv[0], argv[1], (unsigned)n,
-                               (struct operands){ OP_RECORD_MAKE, (uint16_t)n, (uint16_t)n, 0 });
+                               (struct operands){ OP_RECORD_MAKE, 0, (uint16_t)n, 0 });
     value order = vector_new(vm, (size_t)n, FALSE);
     bool plain = true;
     for (value l = argv[2]; l != NIL; l = cdr(l), i++) {
@@ -407,21 +463,21 @@ static value p_record_maker(struct vm *vm, int argc, value *argv)
 static value p_record_test(struct vm *vm, int argc, value *argv)
 {
     (void)argc;
-    return record_procedure(vm, argv[0], argv[1], 1, (struct operands){ OP_RECORD_TEST, 1, 0, 0 });
+    return record_procedure(vm, argv[0], argv[1], 1, (struct operands){ OP_RECORD_TEST, 0, 0, 0 });
 }
 
 static value p_record_getter(struct vm *vm, int argc, value *argv)
 {
     (void)argc;
     uint16_t field = (uint16_t)index_of(vm, argv[2], 10000);
-    return record_procedure(vm, argv[0], argv[1], 1, (struct operands){ OP_RECORD_REF, 1, 0, field });
+    return record_procedure(vm, argv[0], argv[1], 1, (struct operands){ OP_RECORD_REF, 0, 0, field });
 }
 
 static value p_record_setter(struct vm *vm, int argc, value *argv)
 {
     (void)argc;
     uint16_t field = (uint16_t)index_of(vm, argv[2], 10000);
-    return record_procedure(vm, argv[0], argv[1], 2, (struct operands){ OP_RECORD_SET, 0, 1, field });
+    return record_procedure(vm, argv[0], argv[1], 2, (struct operands){ OP_RECORD_SET, 0, 0, field });
 }
 
 /* ---- the process ------------------------------------------------------------------------------------------------------ */
@@ -565,6 +621,7 @@ const struct primitive_info control_primitives[] = {
     { "error-object-message", p_condition_message, 1, 1 },
     { "error-object-irritants", p_condition_irritants, 1, 1 },
     { "error-object->string", p_condition_text, 1, 1 },
+    { "%memory-error?", p_is_memory_error, 1, 1 },
     { "file-error?", p_is_file_error, 1, 1 },
     { "read-error?", p_is_read_error, 1, 1 },
     { "%handlers", p_handlers, 0, 1 },
@@ -593,7 +650,7 @@ const struct primitive_info control_primitives[] = {
     { "gc", p_gc, 0, 0 },
     { "%source", p_source, 0, 1 },
     { "%read-noted", p_read_noted, 1, 1 },
-    { "%open-source", p_open_source, 1, 1 },
+    { "load", p_open_source, 1, 1 }, /* boot.scm makes the whole of it */
     { "%known!", p_known, 2, 2 },
     { NULL, NULL, 0, 0 },
 };
@@ -616,7 +673,10 @@ static const struct {
 void control_begin(struct vm *vm)
 {
     mem_root_slots(&memory_condition, 1);
+    mem_root_slots(&memory_reserve, 1);
     mem_write(&memory_condition, FALSE);
+    mem_write(&memory_reserve, FALSE);
+    memory_reserve_make(vm);
     mem_write(&memory_condition,
               condition_new(vm, CONDITION_MEMORY, string_new(vm, "out of memory", 13), NIL));
     primitives_define(vm, control_primitives);

@@ -428,8 +428,13 @@ static const char *const libraries[] = {
     "scheme repl", "scheme r5rs", "scheme time", "scheme write", "srfi 0", "srfi 6", "srfi 8", "srfi 9", "srfi 18",
     "srfi 23", "srfi 30", "srfi 39", "srfi 46", "srfi 62", "srfi 69", "srfi 87", NULL
 };
-const char *const scheme_features[] = { "r7rs", "exact-closed", "ieee-float", "full-unicode", "greyspan", "scheme",
+const char *const scheme_features[] = { "r7rs", "exact-closed", "ieee-float", "full-unicode", "scheme",
                                         "srfi-0", "srfi-8", "srfi-9", "srfi-18", "srfi-23", "srfi-39", "srfi-69",
+#ifdef SCHEME_LIBGC
+                                        "libgc",
+#else
+                                        "greyspan",
+#endif
                                         "linux", "unix", NULL };
 
 static bool is_among(const char *const *names, const char *name, size_t size)

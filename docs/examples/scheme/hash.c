@@ -1,7 +1,7 @@
 /* Hash tables, by eq?, eqv?, equal? or string=?, with keys that are held or weak; and what hashes them.
  *
  * A table has a vector of buckets, each a chain of entries; an entry's key never changes. Readers take no
- * lock: they follow a chain, and begin anew when they found nothing and the table was being resized meanwhile.
+ * lock: they follow a chain, and begin anew when they found nothing and the table was being resized.
  * Who links, unlinks or resizes holds the table's spin lock for some instructions, and allocates, compares
  * and raises outside of it. So several threads may use one table: each call is one step.
  *
@@ -30,15 +30,14 @@ struct entry {
     value item;
 };
 
-/* ---- hashing --------------------------------------------------------------------------------------------- */
+/* ---- hashing ----------------------------------------------------------------------------------------- */
 
 uint64_t bytes_hash(const char *bytes, size_t count)
 {
-    uint64_t h = count * UINT64_C(0x9e3779b97f4a7c15), part;
+    uint64_t h = count, part;
     for (; count >= sizeof part; bytes += sizeof part, count -= sizeof part) {
         memcpy(&part, bytes, sizeof part);
-        h = (h ^ part) * UINT64_C(0xd6e8feb86659fd93);
-        h ^= h >> 32;
+        h = hash_mix(h ^ part);
     }
     part = 0;
     memcpy(&part, bytes, count);
@@ -85,8 +84,11 @@ uint64_t equal_hash(value v)
 
 static uint32_t hash_of(const struct table *t, value key)
 {
-    uint64_t h = t->head.extra == BY_EQ ? hash_mix(key) : t->head.extra == BY_EQV ? eqv_hash(key) : equal_hash(key);
-    return (uint32_t)(h >> 40);
+    switch ((enum kind)t->head.extra) {
+    case BY_EQ: return (uint32_t)(hash_mix(key) >> 40);
+    case BY_EQV: return (uint32_t)(eqv_hash(key) >> 40);
+    default: return (uint32_t)(equal_hash(key) >> 40);
+    }
 }
 
 static bool is_same(struct vm *vm, const struct table *t, value a, value b)
@@ -96,7 +98,7 @@ static bool is_same(struct vm *vm, const struct table *t, value a, value b)
     return t->head.extra != BY_EQ && (t->head.extra == BY_EQV ? is_eqv(a, b) : is_equal(vm, a, b));
 }
 
-/* ---- entries --------------------------------------------------------------------------------------------- */
+/* ---- entries ----------------------------------------------------------------------------------------- */
 
 static struct entry *entry_of(value v)
 {
@@ -161,7 +163,7 @@ static struct vector *buckets_of(const struct table *t)
     return vector_of(load(&t->buckets));
 }
 
-/* ---- resizing ---------------------------------------------------------------------------------------------- */
+/* ---- resizing ---------------------------------------------------------------------------------------- */
 
 /* acquire: what is read next is read after it. */
 static uint32_t resized_now(const struct table *t)
@@ -208,8 +210,8 @@ static size_t buckets_wanted(const struct table *t, const struct vector *buckets
     if (is_weak(t)) {
         live = 0;
         for (size_t i = 0; i < buckets->head.count; i++)
-            for (const struct entry *e = entry_of(load(&buckets->item[i])); e != NULL; e = entry_of(load(&e->next)))
-                live += entry_key(t, e) != 0;
+            for (value v = load(&buckets->item[i]); v != FALSE; v = load(&entry_of(v)->next))
+                live += entry_key(t, entry_of(v)) != 0;
     }
     while (wanted < live * 2 && wanted < BUCKETS_MAX)
         wanted *= 2;
@@ -232,7 +234,7 @@ static void make_room(struct vm *vm, struct table *t)
     spin_unlock(&t->lock);
 }
 
-/* ---- finding, putting, removing ------------------------------------------------------------------------------- */
+/* ---- finding, putting, removing ---------------------------------------------------------------------- */
 
 static struct entry *find_in(struct vm *vm, const struct table *t, uint32_t hash, value key)
 {
@@ -342,7 +344,7 @@ static struct vector *table_content(struct vm *vm, struct table *t)
     }
 }
 
-/* ---- procedures -------------------------------------------------------------------------------------------------- */
+/* ---- procedures -------------------------------------------------------------------------------------- */
 
 static struct table *check_table(struct vm *vm, value v)
 {
@@ -365,8 +367,8 @@ static value make_table(struct vm *vm, int argc, value *argv, enum kind otherwis
     static const struct {
         const char *name;
         enum kind kind;
-    } names[] = { { "eq?", BY_EQ },       { "eqv?", BY_EQV },        { "=", BY_EQV },      { "char=?", BY_EQV },
-                  { "equal?", BY_EQUAL }, { "string=?", BY_STRING }, { "symbol=?", BY_EQ } };
+    } names[] = { { "eq?", BY_EQ }, { "symbol=?", BY_EQ }, { "eqv?", BY_EQV }, { "=", BY_EQV },
+                  { "char=?", BY_EQV }, { "equal?", BY_EQUAL }, { "string=?", BY_STRING } };
     if (argc == 0)
         return (value)table_new(vm, otherwise, weak);
     const char *wanted = is_primitive(argv[0]) ? primitive_of(argv[0])->info->name : "";
@@ -473,15 +475,13 @@ static value hash_result(struct vm *vm, uint64_t h, int argc, value *argv)
 }
 
 PRIMITIVE(p_hash) { return hash_result(vm, equal_hash(argv[0]), argc, argv); }
-PRIMITIVE(p_identity_hash) { return hash_result(vm, eqv_hash(argv[0]), argc, argv); }
-
 PRIMITIVE(p_string_hash)
 {
     const struct text *t = check_text(vm, argv[0]);
     return hash_result(vm, bytes_hash(t->byte, t->head.count), argc, argv);
 }
 
-/* ---- numbers for objects -------------------------------------------------------------------------------------------- */
+/* ---- numbers for objects ----------------------------------------------------------------------------- */
 
 static size_t numbering_slot(const struct vector *slots, value key)
 {
@@ -526,21 +526,13 @@ void numbering_set(struct numbering *n, value key, intptr_t number)
 const struct primitive_info hash_primitives[] = {
     { "make-hash-table", p_make_hash_table, 0, 3 },
     { "make-weak-hash-table", p_make_weak_hash_table, 0, 1 },
-    { "hash-table?", p_is_hash_table, 1, 1 },
-    { "hash-table-ref/default", p_ref_default, 3, 3 },
-    { "hash-table-contains?", p_contains, 2, 2 },
-    { "hash-table-exists?", p_contains, 2, 2 },
-    { "hash-table-set!", p_set, 3, 3 },
-    { "hash-table-delete!", p_delete, 2, 2 },
-    { "hash-table-size", p_size, 1, 1 },
-    { "hash-table-count", p_size, 1, 1 },
-    { "hash-table-keys", p_keys, 1, 1 },
-    { "hash-table-values", p_values, 1, 1 },
-    { "hash-table->alist", p_to_alist, 1, 1 },
-    { "hash-table-clear!", p_clear, 1, 1 },
-    { "hash-table-copy", p_copy, 1, 2 },
-    { "hash", p_hash, 1, 2 },
-    { "hash-by-identity", p_identity_hash, 1, 2 },
+    { "hash-table?", p_is_hash_table, 1, 1 },            { "hash-table-ref/default", p_ref_default, 3, 3 },
+    { "hash-table-contains?", p_contains, 2, 2 },        { "hash-table-exists?", p_contains, 2, 2 },
+    { "hash-table-set!", p_set, 3, 3 },                  { "hash-table-delete!", p_delete, 2, 2 },
+    { "hash-table-size", p_size, 1, 1 },                 { "hash-table-count", p_size, 1, 1 },
+    { "hash-table-keys", p_keys, 1, 1 },                 { "hash-table-values", p_values, 1, 1 },
+    { "hash-table->alist", p_to_alist, 1, 1 },           { "hash-table-clear!", p_clear, 1, 1 },
+    { "hash-table-copy", p_copy, 1, 2 },                 { "hash", p_hash, 1, 2 },
     { "string-hash", p_string_hash, 1, 2 },
     { NULL, NULL, 0, 0 },
 };

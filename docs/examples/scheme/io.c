@@ -5,7 +5,7 @@
 
 #include "port.h"
 
-/* ---- arguments ---------------------------------------------------------------------------------------------- */
+/* ---- arguments --------------------------------------------------------------------------------------- */
 
 /* The port that argv[at] is, or the current one. */
 static value input_port(struct vm *vm, int argc, value *argv, int at, unsigned flags)
@@ -31,7 +31,7 @@ static const char *check_path(struct vm *vm, value v)
     return t->byte;
 }
 
-/* ---- ports ---------------------------------------------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------------------------------------- */
 
 static bool has(value v, unsigned flag)
 {
@@ -78,8 +78,7 @@ PRIMITIVE(p_open_input_string)
 
 PRIMITIVE(p_open_input_bytevector)
 {
-    check(vm, is_bytevector(argv[0]), argv[0], "a bytevector");
-    const struct bytevector *b = bytevector_of(argv[0]);
+    const struct bytevector *b = check_bytes(vm, argv[0]);
     return port_open_buffer(vm, PORT_INPUT | PORT_BINARY, (const char *)b->byte, b->head.count);
 }
 
@@ -103,12 +102,10 @@ PRIMITIVE(p_get_output_bytevector)
     check_buffer(vm, argv[0], PORT_OUTPUT | PORT_BINARY, "a port of open-output-bytevector");
     const char *bytes;
     size_t count = port_content(argv[0], &bytes);
-    value v = bytevector_new(vm, count);
-    memcpy(bytevector_of(v)->byte, bytes, count);
-    return v;
+    return bytevector_copied(vm, bytes, count);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------- */
 
 static value char_or_end(int32_t c)
 {
@@ -172,21 +169,19 @@ PRIMITIVE(p_read_bytevector)
         count += read_bytes(vm, port, all->byte + count, all->head.count - count);
         if (count == wanted || count < all->head.count)
             break;
-        struct bytevector *larger = bytevector_of(bytevector_new(vm, wanted / 2 < count ? wanted : count * 2));
+        size_t room = wanted / 2 < count ? wanted : count * 2;
+        struct bytevector *larger = bytevector_of(bytevector_new(vm, room));
         memcpy(larger->byte, all->byte, count);
         all = larger;
     }
     if (count == 0 && wanted > 0)
         return END_OF_FILE;
-    value v = bytevector_new(vm, count);
-    memcpy(bytevector_of(v)->byte, all->byte, count);
-    return v;
+    return bytevector_copied(vm, all->byte, count);
 }
 
 PRIMITIVE(p_read_bytevector_into)
 {
-    check(vm, is_bytevector(argv[0]), argv[0], "a bytevector");
-    struct bytevector *b = bytevector_of(argv[0]);
+    struct bytevector *b = check_bytes(vm, argv[0]);
     value port = input_port(vm, argc, argv, 1, PORT_BINARY);
     struct range r = range_of(vm, argc, argv, 2, b->head.count);
     size_t count = read_bytes(vm, port, b->byte + r.start, r.end - r.start);
@@ -195,7 +190,7 @@ PRIMITIVE(p_read_bytevector_into)
 
 PRIMITIVE(p_read) { return read_datum(vm, input_port(vm, argc, argv, 0, 0), false); }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------- */
 
 PRIMITIVE(p_newline)
 {
@@ -213,7 +208,7 @@ PRIMITIVE(p_write_char)
 
 PRIMITIVE(p_write_string)
 {
-    const struct text *t = check_text(vm, argv[0]);
+    struct text *t = check_text(vm, argv[0]);
     struct range r = range_of(vm, argc, argv, 2, t->length);
     size_t start = text_offset(t, r.start), end = text_offset(t, r.end);
     port_write(vm, output_port(vm, argc, argv, 1, 0), t->byte + start, end - start);
@@ -222,18 +217,17 @@ PRIMITIVE(p_write_string)
 
 PRIMITIVE(p_write_u8)
 {
-    check(vm, is_fixnum(argv[0]) && (uintptr_t)fixnum_of(argv[0]) < 256, argv[0], "a byte");
-    char byte = (char)fixnum_of(argv[0]);
+    char byte = (char)check_byte(vm, argv[0]);
     port_write(vm, output_port(vm, argc, argv, 1, PORT_BINARY), &byte, 1);
     return VOID;
 }
 
 PRIMITIVE(p_write_bytevector)
 {
-    check(vm, is_bytevector(argv[0]), argv[0], "a bytevector");
-    const struct bytevector *b = bytevector_of(argv[0]);
+    const struct bytevector *b = check_bytes(vm, argv[0]);
     struct range r = range_of(vm, argc, argv, 2, b->head.count);
-    port_write(vm, output_port(vm, argc, argv, 1, PORT_BINARY), (const char *)b->byte + r.start, r.end - r.start);
+    value port = output_port(vm, argc, argv, 1, PORT_BINARY);
+    port_write(vm, port, (const char *)b->byte + r.start, r.end - r.start);
     return VOID;
 }
 
@@ -256,7 +250,7 @@ PRIMITIVE(p_write) { return print(vm, argc, argv, PRINT_WRITE); }
 PRIMITIVE(p_write_shared) { return print(vm, argc, argv, PRINT_WRITE_SHARED); }
 PRIMITIVE(p_write_simple) { return print(vm, argc, argv, PRINT_WRITE_SIMPLE); }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ------------------------------------------------------------------------------------------- */
 
 PRIMITIVE(p_file_exists) { return boolean(access(check_path(vm, argv[0]), F_OK) == 0); }
 
@@ -268,18 +262,12 @@ PRIMITIVE(p_delete_file)
 }
 
 const struct primitive_info port_primitives[] = {
-    { "port?", p_is_port, 1, 1 },
-    { "input-port?", p_is_input, 1, 1 },
-    { "output-port?", p_is_output, 1, 1 },
-    { "textual-port?", p_is_textual, 1, 1 },
-    { "binary-port?", p_is_binary, 1, 1 },
-    { "input-port-open?", p_is_input_open, 1, 1 },
-    { "output-port-open?", p_is_output_open, 1, 1 },
-    { "close-port", p_close_port, 1, 1 },
-    { "close-input-port", p_close_input, 1, 1 },
-    { "close-output-port", p_close_output, 1, 1 },
-    { "open-input-file", p_open_input_file, 1, 1 },
-    { "open-output-file", p_open_output_file, 1, 1 },
+    { "port?", p_is_port, 1, 1 },                        { "input-port?", p_is_input, 1, 1 },
+    { "output-port?", p_is_output, 1, 1 },               { "textual-port?", p_is_textual, 1, 1 },
+    { "binary-port?", p_is_binary, 1, 1 },               { "input-port-open?", p_is_input_open, 1, 1 },
+    { "output-port-open?", p_is_output_open, 1, 1 },     { "close-port", p_close_port, 1, 1 },
+    { "close-input-port", p_close_input, 1, 1 },         { "close-output-port", p_close_output, 1, 1 },
+    { "open-input-file", p_open_input_file, 1, 1 },      { "open-output-file", p_open_output_file, 1, 1 },
     { "open-binary-input-file", p_open_binary_input_file, 1, 1 },
     { "open-binary-output-file", p_open_binary_output_file, 1, 1 },
     { "open-input-string", p_open_input_string, 1, 1 },
@@ -288,26 +276,17 @@ const struct primitive_info port_primitives[] = {
     { "open-input-bytevector", p_open_input_bytevector, 1, 1 },
     { "open-output-bytevector", p_open_output_bytevector, 0, 0 },
     { "get-output-bytevector", p_get_output_bytevector, 1, 1 },
-    { "eof-object", p_eof_object, 0, 0 },
-    { "eof-object?", p_is_eof_object, 1, 1 },
-    { "read-char", p_read_char, 0, 1 },
-    { "peek-char", p_peek_char, 0, 1 },
-    { "char-ready?", p_is_char_ready, 0, 1 },
-    { "read-line", p_read_line, 0, 1 },
-    { "read-string", p_read_string, 1, 2 },
-    { "read-u8", p_read_u8, 0, 1 },
-    { "peek-u8", p_peek_u8, 0, 1 },
-    { "u8-ready?", p_is_u8_ready, 0, 1 },
+    { "eof-object", p_eof_object, 0, 0 },                { "eof-object?", p_is_eof_object, 1, 1 },
+    { "read-char", p_read_char, 0, 1 },                  { "peek-char", p_peek_char, 0, 1 },
+    { "char-ready?", p_is_char_ready, 0, 1 },            { "read-line", p_read_line, 0, 1 },
+    { "read-string", p_read_string, 1, 2 },              { "read-u8", p_read_u8, 0, 1 },
+    { "peek-u8", p_peek_u8, 0, 1 },                      { "u8-ready?", p_is_u8_ready, 0, 1 },
     { "read-bytevector", p_read_bytevector, 1, 2 },
     { "read-bytevector!", p_read_bytevector_into, 1, 4 },
-    { "newline", p_newline, 0, 1 },
-    { "write-char", p_write_char, 1, 2 },
-    { "write-string", p_write_string, 1, 4 },
-    { "write-u8", p_write_u8, 1, 2 },
-    { "write-bytevector", p_write_bytevector, 1, 4 },
-    { "flush-output-port", p_flush, 0, 1 },
-    { "file-exists?", p_file_exists, 1, 1 },
-    { "delete-file", p_delete_file, 1, 1 },
+    { "newline", p_newline, 0, 1 },                      { "write-char", p_write_char, 1, 2 },
+    { "write-string", p_write_string, 1, 4 },            { "write-u8", p_write_u8, 1, 2 },
+    { "write-bytevector", p_write_bytevector, 1, 4 },    { "flush-output-port", p_flush, 0, 1 },
+    { "file-exists?", p_file_exists, 1, 1 },             { "delete-file", p_delete_file, 1, 1 },
     { NULL, NULL, 0, 0 },
 };
 
@@ -317,9 +296,7 @@ const struct primitive_info reader_primitives[] = {
 };
 
 const struct primitive_info printer_primitives[] = {
-    { "display", p_display, 1, 2 },
-    { "write", p_write, 1, 2 },
-    { "write-shared", p_write_shared, 1, 2 },
-    { "write-simple", p_write_simple, 1, 2 },
+    { "display", p_display, 1, 2 },                      { "write", p_write, 1, 2 },
+    { "write-shared", p_write_shared, 1, 2 },            { "write-simple", p_write_simple, 1, 2 },
     { NULL, NULL, 0, 0 },
 };

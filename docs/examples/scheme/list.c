@@ -1,7 +1,7 @@
 /* Booleans, equality, pairs and lists, vectors. */
 #include "data.h"
 
-/* ---- equality ------------------------------------------------------------------------------------------ */
+/* ---- equality ---------------------------------------------------------------------------------------- */
 
 bool is_eqv(value a, value b)
 {
@@ -13,8 +13,8 @@ bool is_eqv(value a, value b)
 }
 
 /* What has been found to be equal, or is being compared right now, so that cycles end: objects have numbers,
-   numbers have classes, as a forest in which parent[i] is nearer to the root. Most data is small and needs none
-   of it, so the first so many pairs and vectors are compared without. */
+   numbers have classes, as a forest in which parent[i] is nearer to the root. Most data is small and needs
+   none of it, so the first so many pairs and vectors are compared without. */
 enum { COMPARE_PLAINLY = 10000 };
 
 enum { COMPARE_DEPTH = 1000 }; /* what is nested deeper is put off */
@@ -151,7 +151,7 @@ PRIMITIVE(p_eq) { return boolean(argv[0] == argv[1]); }
 PRIMITIVE(p_eqv) { return boolean(is_eqv(argv[0], argv[1])); }
 PRIMITIVE(p_equal) { return boolean(is_equal(vm, argv[0], argv[1])); }
 
-/* ---- booleans --------------------------------------------------------------------------------------------- */
+/* ---- booleans ---------------------------------------------------------------------------------------- */
 
 static bool is_boolean(value v)
 {
@@ -171,7 +171,7 @@ PRIMITIVE(p_boolean_equal)
     return boolean(yes);
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------------------- */
+/* ---- pairs ------------------------------------------------------------------------------------------- */
 
 static value check_pair(struct vm *vm, value v)
 {
@@ -206,7 +206,7 @@ PRIMITIVE(p_path)
     return v;
 }
 
-/* ---- lists as such ------------------------------------------------------------------------------------------------ */
+/* ---- lists as such ----------------------------------------------------------------------------------- */
 
 intptr_t list_length(value v)
 {
@@ -257,15 +257,7 @@ PRIMITIVE(p_list_set)
     return VOID;
 }
 
-PRIMITIVE(p_last_pair)
-{
-    struct walk w = walk_from(check_pair(vm, argv[0]));
-    while (is_pair(cdr(w.at)))
-        walk_step(vm, &w, argv[0]);
-    return w.at;
-}
-
-/* ---- searching -------------------------------------------------------------------------------------------------- */
+/* ---- searching --------------------------------------------------------------------------------------- */
 
 static inline bool is_same(struct vm *vm, char how, value a, value b)
 {
@@ -301,20 +293,12 @@ PRIMITIVE(p_assq) { return assoc(vm, argv, 'q'); }
 PRIMITIVE(p_assv) { return assoc(vm, argv, 'v'); }
 PRIMITIVE(p_assoc) { return assoc(vm, argv, 'e'); }
 
-/* ---- making lists ------------------------------------------------------------------------------------------------- */
+/* ---- making lists ------------------------------------------------------------------------------------ */
 
 PRIMITIVE(p_list)
 {
     value l = NIL;
     for (int i = argc; i-- > 0;)
-        l = cons(vm, argv[i], l);
-    return l;
-}
-
-PRIMITIVE(p_cons_star)
-{
-    value l = argv[argc - 1];
-    for (int i = argc - 1; i-- > 0;)
         l = cons(vm, argv[i], l);
     return l;
 }
@@ -375,22 +359,7 @@ value list_reverse(struct vm *vm, value v)
 
 PRIMITIVE(p_reverse) { return list_reverse(vm, argv[0]); }
 
-/* In place: the pairs are linked the other way round. */
-PRIMITIVE(p_reverse_in_place)
-{
-    value done = NIL, l = argv[0];
-    check_length(vm, l);
-    while (is_pair(l)) {
-        value next = cdr(l);
-        set_cdr(l, done);
-        done = l;
-        l = next;
-        mem_safepoint();
-    }
-    return done;
-}
-
-/* ---- vectors ------------------------------------------------------------------------------------------------------- */
+/* ---- vectors ----------------------------------------------------------------------------------------- */
 
 static struct vector *check_vector(struct vm *vm, value v)
 {
@@ -491,18 +460,12 @@ PRIMITIVE(p_list_to_vector)
 }
 
 const struct primitive_info list_primitives[] = {
-    { "eq?", p_eq, 2, 2 },
-    { "eqv?", p_eqv, 2, 2 },
-    { "equal?", p_equal, 2, 2 },
-    { "not", p_not, 1, 1 },
-    { "boolean?", p_is_boolean, 1, 1 },
-    { "boolean=?", p_boolean_equal, 1, -1 },
-    { "pair?", p_is_pair, 1, 1 },
-    { "null?", p_is_null, 1, 1 },
-    { "cons", p_cons, 2, 2 },
-    { "car", p_car, 1, 1 },
-    { "cdr", p_cdr, 1, 1 },
-    { "set-car!", p_set_car, 2, 2 },
+    { "eq?", p_eq, 2, 2 },                               { "eqv?", p_eqv, 2, 2 },
+    { "equal?", p_equal, 2, 2 },                         { "not", p_not, 1, 1 },
+    { "boolean?", p_is_boolean, 1, 1 },                  { "boolean=?", p_boolean_equal, 1, -1 },
+    { "pair?", p_is_pair, 1, 1 },                        { "null?", p_is_null, 1, 1 },
+    { "cons", p_cons, 2, 2 },                            { "car", p_car, 1, 1 },
+    { "cdr", p_cdr, 1, 1 },                              { "set-car!", p_set_car, 2, 2 },
     { "set-cdr!", p_set_cdr, 2, 2 },
 #define PATH(letters) { "c" letters "r", p_path, 1, 1 }
 #define PATHS(letters) PATH("a" letters), PATH("d" letters)
@@ -510,38 +473,22 @@ const struct primitive_info list_primitives[] = {
     PATHS("aa"), PATHS("ad"), PATHS("da"), PATHS("dd"),
     PATHS("aaa"), PATHS("aad"), PATHS("ada"), PATHS("add"),
     PATHS("daa"), PATHS("dad"), PATHS("dda"), PATHS("ddd"),
-    { "list?", p_is_list, 1, 1 },
-    { "length", p_length, 1, 1 },
-    { "list-tail", p_list_tail, 2, 2 },
-    { "list-ref", p_list_ref, 2, 2 },
+    { "list?", p_is_list, 1, 1 },                        { "length", p_length, 1, 1 },
+    { "list-tail", p_list_tail, 2, 2 },                  { "list-ref", p_list_ref, 2, 2 },
     { "list-set!", p_list_set, 3, 3 },
-    { "last-pair", p_last_pair, 1, 1 },
-    { "memq", p_memq, 2, 2 },
-    { "memv", p_memv, 2, 2 },
-    { "member", p_member, 2, 2 },
-    { "assq", p_assq, 2, 2 },
-    { "assv", p_assv, 2, 2 },
-    { "assoc", p_assoc, 2, 2 },
+    { "memq", p_memq, 2, 2 },                            { "memv", p_memv, 2, 2 },
+    { "member", p_member, 2, 2 },                        { "assq", p_assq, 2, 2 },
+    { "assv", p_assv, 2, 2 },                            { "assoc", p_assoc, 2, 2 },
     { "list", p_list, 0, -1 },
-    { "cons*", p_cons_star, 1, -1 },
-    { "make-list", p_make_list, 1, 2 },
-    { "iota", p_iota, 1, 3 },
-    { "append", p_append, 0, -1 },
-    { "list-copy", p_list_copy, 1, 1 },
+    { "make-list", p_make_list, 1, 2 },                  { "iota", p_iota, 1, 3 },
+    { "append", p_append, 0, -1 },                       { "list-copy", p_list_copy, 1, 1 },
     { "reverse", p_reverse, 1, 1 },
-    { "reverse!", p_reverse_in_place, 1, 1 },
-    { "vector?", p_is_vector, 1, 1 },
-    { "vector-length", p_vector_length, 1, 1 },
-    { "vector-ref", p_vector_ref, 2, 2 },
-    { "vector-set!", p_vector_set, 3, 3 },
-    { "make-vector", p_make_vector, 1, 2 },
-    { "vector", p_vector, 0, -1 },
+    { "vector?", p_is_vector, 1, 1 },                    { "vector-length", p_vector_length, 1, 1 },
+    { "vector-ref", p_vector_ref, 2, 2 },                { "vector-set!", p_vector_set, 3, 3 },
+    { "make-vector", p_make_vector, 1, 2 },              { "vector", p_vector, 0, -1 },
     { "vector-copy", p_vector_copy, 1, 3 },
-    { "subvector", p_vector_copy, 3, 3 },
-    { "vector-copy!", p_vector_copy_to, 3, 5 },
-    { "vector-fill!", p_vector_fill, 2, 4 },
-    { "vector-append", p_vector_append, 0, -1 },
-    { "vector->list", p_vector_to_list, 1, 3 },
+    { "vector-copy!", p_vector_copy_to, 3, 5 },          { "vector-fill!", p_vector_fill, 2, 4 },
+    { "vector-append", p_vector_append, 0, -1 },         { "vector->list", p_vector_to_list, 1, 3 },
     { "list->vector", p_list_to_vector, 1, 1 },
     { NULL, NULL, 0, 0 },
 };

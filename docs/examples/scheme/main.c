@@ -107,9 +107,11 @@ static int report(struct vm *vm, value raised)
     struct report r = { .raised = raised };
     vm->parameters = NIL;
     vm_protect(vm, flush_output, NULL);
-    if (!vm_protect(vm, report_text, &r))
-        snprintf(r.text, sizeof r.text, "an error whose text cannot be made: %s",
-                 is_condition(raised) ? text_of(string_of(condition_of(raised)->message)->text)->byte : "no memory?");
+    if (!vm_protect(vm, report_text, &r)) { /* no memory? */
+        const char *message = is_condition(raised) ? text_of(string_of(condition_of(raised)->message)->text)->byte
+                                                   : "an error whose text cannot be made";
+        snprintf(r.text, sizeof r.text, "%s%s%s", vm->memory_where, *vm->memory_where != '\0' ? ": " : "", message);
+    }
     fprintf(stderr, "%s\n", r.text);
     vm->handlers = NIL;
     vm->source = FALSE;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #ifdef SCHEME_LIBGC
 #include "memory_libgc.h"
@@ -20,9 +21,9 @@
 #define MEM_NAME "Greyspan"
 
 /* Which objects have references is told by their kind:
- *   pairs        two words, both may be references: GREY_CONSERVATIVE, whose scan is the marker's own loop;
- *   slots        a header with the number of references that follow it (value.h): a custom kind;
- *   bytes        none: GREY_NOSCAN. */
+ *   pairs, words  every word may be one: GREY_CONSERVATIVE, which the marker scans in its own loop;
+ *   slots         a header with the number of references that follow it (value.h): a custom kind;
+ *   bytes         none: GREY_NOSCAN. */
 struct mem_local { /* what an allocating thread has of its own: nothing, here */
     char unused;
 };
@@ -31,6 +32,8 @@ extern grey_kind mem_slots_kind; /* object.c creates it */
 
 static inline void mem_begin(void (*trace)(void *, struct grey_tracer *))
 {
+    if (getenv("GREY_MIN_HEAP") == NULL)
+        grey_set(GREY_SET_MIN_HEAP, 2 << 20); /* what fits into a cache of its own */
     mem_slots_kind = grey_kind_create(&(struct grey_kind_info){ "object", trace });
 }
 
@@ -51,10 +54,23 @@ static inline void *mem_double(struct mem_local *m)
     return grey_alloc(GREY_NOSCAN, 16);
 }
 
+/* A small object all of whose words are references, but for a header that looks like none. */
+static inline void *mem_words(struct mem_local *m, size_t bytes)
+{
+    (void)m;
+    return grey_alloc(GREY_CONSERVATIVE, bytes);
+}
+
 static inline void *mem_slots(struct mem_local *m, size_t bytes)
 {
     (void)m;
     return grey_alloc(mem_slots_kind, bytes);
+}
+
+/* Early; nobody may have the object any more. */
+static inline void mem_free(void *object)
+{
+    grey_free(object);
 }
 
 static inline void *mem_bytes(struct mem_local *m, size_t bytes)
@@ -157,6 +173,13 @@ static inline bool mem_cleanup(void *object, void (*fn)(void *), void *data)
     return grey_cleanup_add(object, fn, data) != 0;
 }
 
+/* Where no thread of the library's runs finalizers and cleanups, somebody has to, now and then. */
+static inline void mem_finalizers_run(void)
+{
+    if (grey_get(GREY_SET_FINALIZERS) == GREY_FINALIZERS_PUMP)
+        grey_finalizers_run();
+}
+
 static inline void mem_external(ptrdiff_t bytes)
 {
     grey_external(bytes);
@@ -208,6 +231,7 @@ static inline bool mem_weak_table_put(mem_weak_table *t, void *key, uintptr_t v)
 static inline void mem_collect(void)
 {
     grey_collect();
+    mem_finalizers_run();
 }
 
 #endif

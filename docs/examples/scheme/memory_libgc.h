@@ -59,6 +59,13 @@ static inline void *mem_double(struct mem_local *m)
     return mem_take(&m->bytes[1], 1, GC_I_PTRFREE);
 }
 
+#define mem_words mem_slots
+
+static inline void mem_free(void *object)
+{
+    GC_free(object);
+}
+
 static inline void *mem_bytes(struct mem_local *m, size_t bytes)
 {
     size_t n = (bytes + MEM_GRANULE - 1) / MEM_GRANULE;
@@ -138,6 +145,10 @@ static inline bool mem_finalizer(void *object, void (*fn)(void *, void *))
 }
 
 bool mem_cleanup(void *object, void (*fn)(void *), void *data);
+
+static inline void mem_finalizers_run(void)
+{
+}
 
 static inline void mem_external(ptrdiff_t bytes)
 {

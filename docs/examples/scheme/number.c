@@ -10,9 +10,9 @@
 
 #include "number.h"
 
-/* ---- bignums ------------------------------------------------------------------------------------------ */
+/* ---- bignums ----------------------------------------------------------------------------------------- */
 
-enum { LIMBS_INSIDE = 32, LIMBS_MAX = 1 << 24 };
+enum { LIMBS_INSIDE = 1024, LIMBS_MAX = 1 << 24 };
 
 enum { FLAG_NEGATIVE = 1, FLAG_NATIVE = 2 };
 
@@ -93,14 +93,14 @@ static value native_new(struct vm *vm, mpz_ptr z)
         out_of_memory(vm);
     }
     *own = *z;
-    struct bignum *b = mem_bytes(&vm->memory, sizeof b->head + sizeof b->native);
+    struct bignum *b = mem_bytes(&vm->memory, sizeof b->head + sizeof(mpz_ptr));
     if (b == NULL || !mem_cleanup(b, native_release, own)) {
         mpz_clear(own);
         free(own);
         out_of_memory(vm);
     }
     b->native = own;
-    b->head = (struct object){ .type = TYPE_BIGNUM, .flags = FLAG_NATIVE, .count = sizeof b->native };
+    b->head = (struct object){ .type = TYPE_BIGNUM, .flags = FLAG_NATIVE, .count = sizeof(mpz_ptr) };
     mem_external(native_bytes(own));
     return (value)b;
 }
@@ -209,7 +209,7 @@ uint64_t number_hash(value v)
     return h;
 }
 
-/* ---- what kind of number ---------------------------------------------------------------------------------- */
+/* ---- what kind of number ----------------------------------------------------------------------------- */
 
 bool is_number(value v)
 {
@@ -221,7 +221,7 @@ bool is_integer(value v)
     return is_exact(v) || (is_flonum(v) && isfinite(flonum_of(v)) && trunc(flonum_of(v)) == flonum_of(v));
 }
 
-/* ---- arithmetic ------------------------------------------------------------------------------------------- */
+/* ---- arithmetic -------------------------------------------------------------------------------------- */
 
 value integer_compute(struct vm *vm, integer_fn *fn, value a, value b)
 {
@@ -317,7 +317,7 @@ value number_divide(struct vm *vm, value a, value b)
     return whole ? integer_compute(vm, mpz_divexact, a, b) : flonum(vm, d);
 }
 
-/* ---- division of integers ------------------------------------------------------------------------------------- */
+/* ---- division of integers ---------------------------------------------------------------------------- */
 
 static integer_fn *const division_fn[] = { mpz_tdiv_q, mpz_tdiv_r, mpz_fdiv_q, mpz_fdiv_r };
 
@@ -365,7 +365,7 @@ value number_modulo(struct vm *vm, value a, value b)
     return number_division(vm, FLOOR_REMAINDER, a, b);
 }
 
-/* ---- comparison -------------------------------------------------------------------------------------------------- */
+/* ---- comparison -------------------------------------------------------------------------------------- */
 
 static enum order order_of(int c)
 {

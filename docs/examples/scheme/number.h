@@ -6,7 +6,7 @@
 
 #include "data.h"
 
-/* ---- exact integers ------------------------------------------------------------------------------------ */
+/* ---- exact integers ---------------------------------------------------------------------------------- */
 
 /* GMP's view of one, which lies on the C stack. Limbs in malloc's memory go with their object: keep(v) behind
    the last use. */
@@ -28,7 +28,7 @@ value integer_compute(struct vm *vm, integer_fn *fn, value a, value b);
 /* The nearest double to a / b. */
 double integer_ratio(mpz_srcptr a, mpz_srcptr b);
 
-/* ---- kinds and conversions ------------------------------------------------------------------------------- */
+/* ---- kinds and conversions --------------------------------------------------------------------------- */
 
 static inline bool is_exact(value v)
 {
@@ -55,7 +55,7 @@ static inline value check_exact(struct vm *vm, value v)
 double number_to_double(value v);               /* the nearest one */
 value number_exact(struct vm *vm, double d);    /* of a double without a fraction */
 
-/* ---- division, comparison ---------------------------------------------------------------------------------- */
+/* ---- division, comparison ---------------------------------------------------------------------------- */
 
 enum division { TRUNCATE_QUOTIENT, TRUNCATE_REMAINDER, FLOOR_QUOTIENT, FLOOR_REMAINDER };
 value number_division(struct vm *vm, enum division kind, value a, value b);

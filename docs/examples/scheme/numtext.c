@@ -5,7 +5,7 @@
 
 #include "number.h"
 
-/* ---- from numbers ----------------------------------------------------------------------------------------- */
+/* ---- from numbers ------------------------------------------------------------------------------------ */
 
 enum { DIGITS_MAX = 17 }; /* enough for any double */
 
@@ -35,8 +35,11 @@ static struct decimal shortest(double positive)
         if (strtod(text, NULL) == positive)
             return decimal_of(text);
         /* What reads as a power of two reaches further up than down: the next one up may do. */
-        if (digits == DIGITS_MAX - 1 && text[digits] != '9' && ++text[digits] && strtod(text, NULL) == positive)
-            return decimal_of(text);
+        if (digits == DIGITS_MAX - 1 && text[digits] != '9') {
+            text[digits]++;
+            if (strtod(text, NULL) == positive)
+                return decimal_of(text);
+        }
     }
     return decimal_of(text);
 }
@@ -102,16 +105,23 @@ static char *double_format(double d, int radix)
     return negative;
 }
 
+const char *fixnum_digits(char *room, intptr_t n)
+{
+    char *at = room + FIXNUM_DIGITS - 1;
+    uintptr_t rest = n < 0 ? -(uintptr_t)n : (uintptr_t)n;
+    *at = '\0';
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (n < 0)
+        *--at = '-';
+    return at;
+}
+
 char *number_format(value v, int radix)
 {
     if (is_flonum(v))
         return double_format(flonum_of(v), radix);
-    if (is_fixnum(v) && radix == 10) {
-        char *text = malloc(24);
-        if (text != NULL)
-            sprintf(text, "%td", fixnum_of(v));
-        return text;
-    }
     struct integer x;
     mpz_srcptr z = integer_view(v, &x);
     char *text = malloc(mpz_sizeinbase(z, radix) + 2);
@@ -121,7 +131,7 @@ char *number_format(value v, int radix)
     return text;
 }
 
-/* ---- to numbers --------------------------------------------------------------------------------------------- */
+/* ---- to numbers -------------------------------------------------------------------------------------- */
 
 struct literal { /* what is left of it lies from `at` to `end` */
     struct vm *vm;
@@ -132,7 +142,9 @@ struct literal { /* what is left of it lies from `at` to `end` */
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c + ('a' - 'A'));
+    return c;
 }
 
 static int digit_of(char c)

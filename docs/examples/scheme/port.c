@@ -1,7 +1,7 @@
 /* Ports: bytes on their way to and from files, and buffers.
  *
- * A file port has a native stream, with a mutex, as whoever has it may wait for the system; other ports have a
- * buffer in the heap and a spin lock. Nothing is raised and no object allocated under either. A stream that
+ * A file port has a native stream, with a mutex, as whoever has it may wait for the system; other ports have
+ * a buffer in the heap and a spin lock. Nothing is raised and no object allocated under either. A stream that
  * nobody closes is written out and closed by the port's finalizer, or at the program's end. */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static struct stream *standard_output;
 
 char *(*port_line_editor)(void);
 
-/* ---- streams --------------------------------------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------------------------------- */
 
 static struct stream *stream_new(int fd, bool output)
 {
@@ -194,7 +194,7 @@ void ports_flush_all(void)
     mem_unlock(&streams_lock);
 }
 
-/* ---- ports ------------------------------------------------------------------------------------------------- */
+/* ---- ports ------------------------------------------------------------------------------------------- */
 
 bool is_port(value v)
 {
@@ -265,7 +265,7 @@ static bool try_again(struct vm *vm, const struct port *p, int status)
     fail(vm, CONDITION_FILE, p->name == FALSE ? NIL : list(vm, 1, p->name), "%s", strerror(p->stream->error));
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------------------- */
 
 static int peek_byte_locked(const struct port *p)
 {
@@ -370,7 +370,7 @@ bool port_is_ready(value port)
     return ready;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------- */
 
 /* The bytes in front of `at` never change any more, whoever else writes. */
 size_t port_content(value port, const char **bytes)
@@ -438,12 +438,11 @@ void port_flush(struct vm *vm, value port)
     } while (try_again(vm, p, status));
 }
 
-/* ---- opening and closing ----------------------------------------------------------------------------------------- */
+/* ---- opening and closing ----------------------------------------------------------------------------- */
 
 value port_open_buffer(struct vm *vm, unsigned flags, const char *bytes, size_t count)
 {
-    value buffer = bytevector_new(vm, flags & PORT_OUTPUT ? 64 : count);
-    memcpy(bytevector_of(buffer)->byte, bytes, count);
+    value buffer = flags & PORT_OUTPUT ? bytevector_new(vm, 64) : bytevector_copied(vm, bytes, count);
     return (value)port_new(vm, flags, FALSE, buffer);
 }
 
@@ -461,7 +460,9 @@ value port_output_string(struct vm *vm, value port)
 {
     const char *bytes;
     size_t count = port_content(port, &bytes);
-    return string_new(vm, bytes, count);
+    struct text *t = text_sized(vm, count, utf8_length(bytes, count));
+    memcpy(t->byte, bytes, count);
+    return string_of_text(vm, t);
 }
 
 /* Gives a port its stream. The standard ones have no finalizer: they are open until the end. */
@@ -516,7 +517,7 @@ void port_close(struct vm *vm, value port)
     try_again(vm, p, p->stream == NULL ? 0 : stream_close(p->stream));
 }
 
-/* ---- the current ports -------------------------------------------------------------------------------------------- */
+/* ---- the current ports ------------------------------------------------------------------------------- */
 
 int port_line(value port)
 {

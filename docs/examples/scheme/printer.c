@@ -1,8 +1,8 @@
 /* The printer: display and the three kinds of write. All goes into a text first, which is then written at
  * once, so that lines of several threads do not mix.
  *
- * What is labelled (#0=) is found by a walk before: for write the pairs and vectors that a cycle leads back to,
- * for write-shared all to which more than one way leads. Most data is a small tree, and shows that soon. */
+ * What is labelled (#0=) is found by a walk before: for write the pairs and vectors that a cycle leads back
+ * to, for write-shared all to which more than one way leads. Most data is a small tree, as soon shows. */
 #include <stdlib.h>
 
 #include "compile.h"
@@ -17,7 +17,7 @@ struct printer {
     intptr_t labels;
 };
 
-/* ---- what needs a label ------------------------------------------------------------------------------------- */
+/* ---- what needs a label ------------------------------------------------------------------------------ */
 
 static bool has_parts(value v)
 {
@@ -78,9 +78,10 @@ static void walk(struct printer *p, value v)
 static void find_labels(struct printer *p, value v)
 {
     int steps = 1000;
-    if (p->mode == PRINT_WRITE_SIMPLE || !has_parts(v) || (p->mode != PRINT_WRITE_SHARED && is_small(v, &steps)))
+    if (p->mode == PRINT_WRITE_SIMPLE || !has_parts(v))
         return;
-    walk(p, v);
+    if (p->mode == PRINT_WRITE_SHARED || !is_small(v, &steps))
+        walk(p, v);
 }
 
 static bool is_labelled(const struct printer *p, value v)
@@ -104,7 +105,7 @@ static bool print_label(struct printer *p, value v)
     return before;
 }
 
-/* ---- texts ---------------------------------------------------------------------------------------------------- */
+/* ---- texts ------------------------------------------------------------------------------------------- */
 
 /* One character of a string or of a symbol in bars. */
 static void print_escaped(struct printer *p, uint32_t c, uint32_t quote)
@@ -175,14 +176,13 @@ static void print_char(struct printer *p, uint32_t c)
     }
 }
 
-/* ---- the rest of what has no parts ------------------------------------------------------------------------------- */
+/* ---- the rest of what has no parts ------------------------------------------------------------------- */
 
 static void print_number(struct printer *p, value v)
 {
-    char small[24];
+    char digits[FIXNUM_DIGITS];
     if (is_fixnum(v)) {
-        snprintf(small, sizeof small, "%td", fixnum_of(v));
-        build_string(&p->out, small);
+        build_string(&p->out, fixnum_digits(digits, fixnum_of(v)));
         return;
     }
     char *text = number_format(v, 10);
@@ -231,7 +231,9 @@ static value name_of(value v)
 
 static void print_name(struct printer *p, value name)
 {
-    const struct text *t = is_symbol(name) ? symbol_text(name) : is_string(name) ? text_of(string_of(name)->text) : NULL;
+    if (is_string(name))
+        name = load(&string_of(name)->text);
+    const struct text *t = is_symbol(name) ? symbol_text(name) : is_text(name) ? text_of(name) : NULL;
     if (t != NULL)
         build_bytes(&p->out, t->byte, t->head.count);
 }
@@ -256,7 +258,7 @@ static void print_opaque(struct printer *p, value v)
     build_char(&p->out, '>');
 }
 
-/* ---- lists, vectors, everything ------------------------------------------------------------------------------------- */
+/* ---- lists, vectors, everything ---------------------------------------------------------------------- */
 
 static void print(struct printer *p, value v);
 
@@ -345,7 +347,7 @@ void print_value(struct vm *vm, value port, value v, enum print_mode mode)
     struct printer p;
     print_all(&p, vm, v, mode);
     if (p.out.fill > 0)
-        port_write(vm, port, p.out.text->byte, p.out.fill);
+        port_write(vm, port, p.out.bytes, p.out.fill);
 }
 
 value value_to_string(struct vm *vm, value v, enum print_mode mode)

@@ -1,4 +1,5 @@
 /* The reader: from text to data, with all of R7RS's syntax. */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "data.h"
@@ -54,7 +55,7 @@ static bool is_delimiter(int32_t c)
     return c < 0 || is_space(c) || strchr("()\";'`,", c < 0x80 && c > 0 ? c : 'x') != NULL;
 }
 
-/* ---- where lists stand in a file --------------------------------------------------------------------------- */
+/* ---- where lists stand in a file --------------------------------------------------------------------- */
 
 struct positions { /* open addressing; by address, for what is read now is there until it is compiled */
     size_t room, count;
@@ -116,7 +117,7 @@ static void positions_forget(struct vm *vm)
     vm->positions = calloc(1, sizeof *vm->positions);
 }
 
-/* ---- comments ------------------------------------------------------------------------------------------------- */
+/* ---- comments ---------------------------------------------------------------------------------------- */
 
 static void skip_line(const struct reader *r)
 {
@@ -139,7 +140,7 @@ static void skip_block(const struct reader *r)
     }
 }
 
-/* ---- data --------------------------------------------------------------------------------------------------------- */
+/* ---- data -------------------------------------------------------------------------------------------- */
 
 /* A datum and nothing else. */
 static value read_needed(struct reader *r, const char *in)
@@ -227,11 +228,13 @@ static value read_quoted(struct reader *r, enum known symbol)
     return l;
 }
 
-/* ---- strings, characters, tokens --------------------------------------------------------------------------------- */
+/* ---- strings, characters, tokens --------------------------------------------------------------------- */
 
-static int hex_digit(int32_t c)
+static int hex_digit(int32_t c) /* -1: it is none */
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    static const char digits[] = "0123456789abcdefABCDEF";
+    const char *at = c > 0 && c < 0x80 ? strchr(digits, c) : NULL;
+    return at == NULL ? -1 : at - digits < 16 ? (int)(at - digits) : (int)(at - digits) - 6;
 }
 
 /* Behind \x, up to the semicolon. */
@@ -249,7 +252,7 @@ static uint32_t read_hex(const struct reader *r)
     return code;
 }
 
-/* Behind a backslash and spaces: the rest of the line, and the spaces that the next begins with, are nothing. */
+/* Behind a backslash: the rest of the line, all of it spaces, and those that begin the next, are nothing. */
 static void skip_line_end(const struct reader *r, int32_t c)
 {
     while (c == ' ' || c == '\t' || c == '\r')
@@ -263,12 +266,13 @@ static void skip_line_end(const struct reader *r, int32_t c)
 /* Up to the closing quote or bar. */
 static void read_text(const struct reader *r, struct builder *b, int32_t end)
 {
-    for (int32_t c; (c = next_or_end(r, end == '"' ? "a string does not end" : "a symbol does not end")) != end;) {
+    const char *in = end == '"' ? "a string does not end" : "a symbol does not end";
+    for (int32_t c; (c = next_or_end(r, in)) != end;) {
         if (c != '\\') {
             build_char(b, (uint32_t)c);
             continue;
         }
-        switch (c = next_or_end(r, "a string does not end")) {
+        switch (c = next_or_end(r, in)) {
         case 'a': build_char(b, '\a'); break;
         case 'b': build_char(b, '\b'); break;
         case 't': build_char(b, '\t'); break;
@@ -312,7 +316,7 @@ static value read_atom(const struct reader *r)
 {
     struct builder b = { .vm = r->vm };
     bool bars = read_token(r, &b);
-    const char *bytes = b.text == NULL ? "" : b.text->byte;
+    const char *bytes = b.fill == 0 ? "" : b.bytes;
     if (b.fill == 0 && !bars)
         mistake(r, "what is this?", NIL);
     if (!bars && strchr("+-.0123456789", bytes[0]) != NULL) {
@@ -328,13 +332,13 @@ static value read_atom(const struct reader *r)
 static const struct {
     const char *name;
     uint32_t code;
-} char_names[] = { { "alarm", '\a' }, { "backspace", '\b' }, { "delete", 0x7f }, { "escape", 0x1b }, { "newline", '\n' },
-                   { "null", 0 },     { "return", '\r' },    { "space", ' ' },   { "tab", '\t' },    { "nul", 0 },
-                   { "altmode", 0x1b }, { "linefeed", '\n' }, { "rubout", 0x7f } };
+} char_names[] = { { "alarm", '\a' }, { "backspace", '\b' }, { "delete", 0x7f }, { "escape", 0x1b },
+                   { "newline", '\n' }, { "null", 0 }, { "return", '\r' }, { "space", ' ' },
+                   { "tab", '\t' } };
 
 const char *char_name(uint32_t code)
 {
-    for (size_t i = 0; i < 9; i++) /* the standard ones */
+    for (size_t i = 0; i < sizeof char_names / sizeof *char_names; i++)
         if (char_names[i].code == code)
             return char_names[i].name;
     return NULL;
@@ -353,8 +357,8 @@ static value read_char(const struct reader *r)
         return char_value(first);
     char *end;
     if (first == 'x' || first == 'X') {
-        unsigned long code = strtoul(t->byte + 1, &end, 16);
-        if (*end == '\0' && hex_digit(t->byte[1]) >= 0 && code <= CHAR_MAX_CODE && is_char_code((uint32_t)code))
+        unsigned long code = hex_digit(t->byte[1]) < 0 ? ULONG_MAX : strtoul(t->byte + 1, &end, 16);
+        if (code <= CHAR_MAX_CODE && *end == '\0' && is_char_code((uint32_t)code))
             return char_value((uint32_t)code);
     }
     for (size_t i = 0; i < sizeof char_names / sizeof *char_names; i++)
@@ -363,7 +367,7 @@ static value read_char(const struct reader *r)
     mistake(r, "no such character", list(r->vm, 1, build_end(&b)));
 }
 
-/* ---- what begins with # ------------------------------------------------------------------------------------------- */
+/* ---- what begins with # ------------------------------------------------------------------------------ */
 
 /* #!fold-case and its like; a script's first line is a comment. */
 static void read_directive(const struct reader *r)
@@ -455,7 +459,7 @@ static value read_hash(struct reader *r, bool *comment)
     }
 }
 
-/* ---- all of it ------------------------------------------------------------------------------------------------------ */
+/* ---- all of it --------------------------------------------------------------------------------------- */
 
 static value read_unquote(struct reader *r)
 {

@@ -46,6 +46,9 @@ struct vm { /* in a root block: all words of it are roots, stored plainly */
     struct positions *positions; /* reader.c: lines of lists that were read */
     struct arena *arena;         /* expand.c: nodes of what is being compiled */
 
+    int form_line;      /* of the form that was compiled last */
+    bool no_memory;     /* on the way to raise that */
+    char memory_where[200];
     char *c_limit; /* below it the thread's own stack gets short */
     sig_atomic_t volatile interrupted;
     bool volatile terminated; /* thread-terminate! */
@@ -98,12 +101,17 @@ static inline value flonum(struct vm *vm, double d)
     return (value)p | TAG_FLONUM;
 }
 
+/* Up to so many references a header is below all addresses of the heap. */
+enum { SMALL_COUNT = 32 };
+
 /* An object of `count` references and `raw` bytes behind them, all zero: its maker fills in the references
  * by mem_init, before it allocates again, or by mem_write. */
 static inline void *object_new(struct vm *vm, enum type type, size_t count, size_t raw)
 {
     struct object *o = NULL;
-    if (likely(count <= MAX_COUNT))
+    if (likely(count <= SMALL_COUNT && raw == 0))
+        o = mem_words(&vm->memory, sizeof *o + count * sizeof(value));
+    else if (likely(count <= MAX_COUNT))
         o = mem_slots(&vm->memory, sizeof *o + count * sizeof(value) + raw);
     if (unlikely(o == NULL))
         out_of_memory(vm);

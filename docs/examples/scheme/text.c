@@ -1,13 +1,13 @@
 /* Strings and symbols: texts in UTF-8, and texts that grow. char.c has characters and bytevectors.
  *
- * A string is one reference to a text whose size never changes. Characters of the same number of bytes are
- * replaced in place; others, and string-copy! and string-fill! with them, make a new text. So whoever has
- * read the reference works on memory that is there and large enough, whatever other threads do to it. */
+ * A string is one reference to a text whose size never changes. A character is replaced in place by one of as
+ * many bytes; another one makes a new text. So whoever has read the reference works on memory that is there
+ * and large enough, whatever other threads do to it. */
 #include <stdlib.h>
 
 #include "data.h"
 
-/* ---- UTF-8 ------------------------------------------------------------------------------------------------ */
+/* ---- UTF-8 ------------------------------------------------------------------------------------------- */
 
 int utf8_put(char *out, uint32_t c)
 {
@@ -40,35 +40,87 @@ uint32_t utf8_get(const char **at, const char *end)
     return right ? c : CHAR_REPLACEMENT;
 }
 
-size_t text_offset(const struct text *t, size_t index)
+/* ---- the index of a text --------------------------------------------------------------------------------
+
+   A text with other characters than ASCII has behind its bytes where each 32nd character begins. It is filled
+   in when somebody first asks for a character. Characters are never moved within a text, so whoever fills it
+   in at the same time writes the same numbers. */
+enum { FLAG_HAS_INDEX = 1, INDEX_STEP = 32 };
+
+static size_t index_place(size_t count)
 {
-    if (text_is_ascii(t))
-        return index;
-    size_t at = 0;
-    for (; index > 0 && at < t->head.count; index--)
+    return (count + sizeof(uint32_t)) & ~(sizeof(uint32_t) - 1); /* behind the last byte and a 0 */
+}
+
+struct text *text_sized(struct vm *vm, size_t count, size_t length)
+{
+    bool index = length < count && length > INDEX_STEP;
+    size_t room = index ? index_place(count) + (length / INDEX_STEP + 1) * sizeof(uint32_t) : count + 1;
+    struct text *t = bytes_new(vm, TYPE_TEXT, sizeof *t + room, count);
+    t->head.flags = index ? FLAG_HAS_INDEX : 0;
+    t->length = (uint32_t)length;
+    return t;
+}
+
+/* From the byte at `at` on, so many characters further. */
+static size_t skip_chars(const struct text *t, size_t at, size_t chars)
+{
+    for (; chars > 0 && at < t->head.count; chars--)
         do
             at++;
         while (at < t->head.count && (t->byte[at] & 0xc0) == 0x80);
     return at;
 }
 
-/* ---- texts that grow ------------------------------------------------------------------------------------------ */
+static const uint32_t *text_index(struct text *t)
+{
+    uint32_t *index = (uint32_t *)(void *)(t->byte + index_place(t->head.count));
+    if (likely(__atomic_load_n(&t->indexed, __ATOMIC_ACQUIRE) != 0)) /* pairs with the release below */
+        return index;
+    size_t at = 0;
+    for (size_t i = 0; i <= t->length / INDEX_STEP; i++, at = skip_chars(t, at, INDEX_STEP))
+        __atomic_store_n(&index[i], (uint32_t)at, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->indexed, 1, __ATOMIC_RELEASE);
+    return index;
+}
+
+size_t text_offset(struct text *t, size_t index)
+{
+    if (text_is_ascii(t))
+        return index;
+    if (!(t->head.flags & FLAG_HAS_INDEX))
+        return skip_chars(t, 0, index);
+    return skip_chars(t, text_index(t)[index / INDEX_STEP], index % INDEX_STEP);
+}
+
+/* ---- texts that grow --------------------------------------------------------------------------------- */
+
+static void more_room(struct builder *b, size_t more)
+{
+    if (b->bytes == NULL && more <= sizeof b->small) {
+        b->bytes = b->small;
+        b->room = sizeof b->small;
+        return;
+    }
+    size_t wanted = b->room * 2 > b->fill + more ? b->room * 2 : b->fill + more;
+    struct text *larger = text_new(b->vm, NULL, wanted);
+    if (b->fill > 0)
+        memcpy(larger->byte, b->bytes, b->fill);
+    b->bytes = larger->byte;
+    b->room = wanted;
+}
 
 static char *make_room(struct builder *b, size_t more)
 {
-    size_t room = b->text == NULL ? 0 : b->text->head.count;
-    if (unlikely(room - b->fill < more)) {
-        size_t wanted = room * 2 > b->fill + more ? room * 2 : b->fill + more;
-        struct text *larger = text_new(b->vm, NULL, wanted < 40 ? 40 : wanted);
-        if (b->text != NULL)
-            memcpy(larger->byte, b->text->byte, b->fill);
-        b->text = larger;
-    }
-    return b->text->byte + b->fill;
+    if (unlikely(b->room - b->fill < more))
+        more_room(b, more);
+    return b->bytes + b->fill;
 }
 
 void build_bytes(struct builder *b, const char *bytes, size_t count)
 {
+    if (count == 0)
+        return;
     memcpy(make_room(b, count), bytes, count);
     b->fill += count;
     b->length += utf8_length(bytes, count);
@@ -89,9 +141,8 @@ struct text *build_text(const struct builder *b)
 {
     if (b->fill == 0)
         return text_of(known[KNOWN_EMPTY_TEXT]);
-    struct text *t = text_new(b->vm, NULL, b->fill);
-    memcpy(t->byte, b->text->byte, b->fill);
-    t->length = (uint32_t)b->length;
+    struct text *t = text_sized(b->vm, b->fill, b->length);
+    memcpy(t->byte, b->bytes, b->fill);
     return t;
 }
 
@@ -100,7 +151,7 @@ value build_end(const struct builder *b)
     return string_of_text(b->vm, build_text(b));
 }
 
-/* ---- parts of texts -------------------------------------------------------------------------------------------- */
+/* ---- parts of texts ---------------------------------------------------------------------------------- */
 
 struct part { /* characters [start, end) of a text */
     struct text *text;
@@ -113,17 +164,15 @@ static struct part part_of(struct vm *vm, int argc, value *argv, int at)
 {
     struct part p = { .text = check_text(vm, argv[at]) };
     p.range = range_of(vm, argc, argv, at + 1, p.text->length);
-    size_t start = text_offset(p.text, p.range.start);
-    p.at = p.text->byte + start;
-    p.end = p.text->byte + (p.range.end == p.text->length ? p.text->head.count : text_offset(p.text, p.range.end));
+    p.at = p.text->byte + text_offset(p.text, p.range.start);
+    p.end = p.text->byte + text_offset(p.text, p.range.end);
     return p;
 }
 
 static value part_string(struct vm *vm, const struct part *p)
 {
-    struct text *t = text_new(vm, NULL, (size_t)(p->end - p->at));
+    struct text *t = text_sized(vm, (size_t)(p->end - p->at), p->range.end - p->range.start);
     memcpy(t->byte, p->at, (size_t)(p->end - p->at));
-    t->length = (uint32_t)(p->range.end - p->range.start);
     return string_of_text(vm, t);
 }
 
@@ -133,7 +182,7 @@ PRIMITIVE(p_string_copy)
     return part_string(vm, &p);
 }
 
-/* ---- making strings ---------------------------------------------------------------------------------------------- */
+/* ---- making strings ---------------------------------------------------------------------------------- */
 
 PRIMITIVE(p_is_string) { return boolean(is_string(argv[0])); }
 
@@ -142,10 +191,9 @@ PRIMITIVE(p_make_string)
     size_t count = index_of(vm, argv[0], MAX_COUNT);
     char c[UTF8_MAX];
     size_t size = (size_t)utf8_put(c, argc > 1 ? check_char(vm, argv[1]) : ' ');
-    struct text *t = text_new(vm, NULL, count * size);
+    struct text *t = text_sized(vm, count * size, count);
     for (size_t i = 0; i < count; i++)
         memcpy(t->byte + i * size, c, size);
-    t->length = (uint32_t)count;
     return string_of_text(vm, t);
 }
 
@@ -157,23 +205,21 @@ PRIMITIVE(p_string)
     return build_end(&b);
 }
 
+/* Each string's text is read once, into its argument's place. */
 PRIMITIVE(p_string_append)
 {
-    size_t count = 0, length = 0, fill = 0;
-    for (int i = 0; i < argc; i++)
-        count += check_text(vm, argv[i])->head.count;
-    struct text *t = text_new(vm, NULL, count);
+    size_t count = 0, length = 0;
     for (int i = 0; i < argc; i++) {
-        const struct text *next = check_text(vm, argv[i]);
-        if (next->head.count > count - fill)
-            out_of_range(vm, argv[i]); /* another thread has made it longer meanwhile */
-        memcpy(t->byte + fill, next->byte, next->head.count);
-        fill += next->head.count;
-        length += next->length;
+        argv[i] = (value)check_text(vm, argv[i]);
+        count += text_of(argv[i])->head.count;
+        length += text_of(argv[i])->length;
     }
-    t->length = (uint32_t)length;
-    if (fill < count) /* or shorter */
-        return string_new(vm, t->byte, fill);
+    struct text *t = text_sized(vm, count, length);
+    char *at = t->byte;
+    for (int i = 0; i < argc; i++) {
+        memcpy(at, text_of(argv[i])->byte, text_of(argv[i])->head.count);
+        at += text_of(argv[i])->head.count;
+    }
     return string_of_text(vm, t);
 }
 
@@ -216,7 +262,7 @@ PRIMITIVE(p_string_to_vector)
     return v;
 }
 
-/* ---- one character ------------------------------------------------------------------------------------------------- */
+/* ---- one character ----------------------------------------------------------------------------------- */
 
 PRIMITIVE(p_string_length) { return fixnum(check_text(vm, argv[0])->length); }
 
@@ -230,26 +276,26 @@ static size_t char_index(struct vm *vm, const struct text *t, value index)
 
 PRIMITIVE(p_string_ref)
 {
-    const struct text *t = check_text(vm, argv[0]);
+    struct text *t = check_text(vm, argv[0]);
     const char *at = t->byte + text_offset(t, char_index(vm, t, argv[1]));
     return char_value(utf8_get(&at, t->byte + t->head.count + 1)); /* the 0 behind it, at worst */
 }
 
-/* The bytes [at, end) become others. */
+/* The bytes [at, end) become others, of as many characters. In place only where no character moves, for the
+   sake of the index. */
 static void replace(struct vm *vm, value string, const struct part *p, const char *bytes, size_t size,
                     size_t length)
 {
     struct text *old = p->text;
-    if ((size_t)(p->end - p->at) == size) {
+    if ((size_t)(p->end - p->at) == size && (length == 1 || length == size)) {
         memmove(old->byte + (p->at - old->byte), bytes, size);
         return;
     }
     size_t before = (size_t)(p->at - old->byte), behind = old->head.count - (size_t)(p->end - old->byte);
-    struct text *t = text_new(vm, NULL, before + size + behind);
+    struct text *t = text_sized(vm, before + size + behind, old->length);
     memcpy(t->byte, old->byte, before);
     memcpy(t->byte + before, bytes, size);
     memcpy(t->byte + before + size, p->end, behind);
-    t->length = (uint32_t)(old->length - (p->range.end - p->range.start) + length);
     mem_write(&string_of(string)->text, (value)t);
 }
 
@@ -278,7 +324,7 @@ PRIMITIVE(p_string_fill)
     for (size_t i = p.range.start; i < p.range.end; i++)
         build_char(&b, c);
     if (b.fill > 0)
-        replace(vm, argv[0], &p, b.text->byte, b.fill, b.length);
+        replace(vm, argv[0], &p, b.bytes, b.fill, b.length);
     return VOID;
 }
 
@@ -296,7 +342,7 @@ PRIMITIVE(p_string_copy_to)
     return VOID;
 }
 
-/* ---- comparison ------------------------------------------------------------------------------------------------------ */
+/* ---- comparison -------------------------------------------------------------------------------------- */
 
 /* UTF-8 sorts as its characters do. */
 static int compare_texts(const struct text *a, const struct text *b)
@@ -313,8 +359,6 @@ static struct text *mapped(struct vm *vm, struct text *t, uint32_t (*map)(uint32
         build_char(&b, map(utf8_get(&at, end)));
     return build_text(&b);
 }
-
-enum { BIT_LESS = 1, BIT_EQUAL = 2, BIT_GREATER = 4 };
 
 static value chain(struct vm *vm, int argc, value *argv, unsigned wanted, bool fold)
 {
@@ -333,16 +377,18 @@ static value chain(struct vm *vm, int argc, value *argv, unsigned wanted, bool f
     return boolean(yes);
 }
 
-PRIMITIVE(p_equal) { return chain(vm, argc, argv, BIT_EQUAL, false); }
-PRIMITIVE(p_less) { return chain(vm, argc, argv, BIT_LESS, false); }
-PRIMITIVE(p_greater) { return chain(vm, argc, argv, BIT_GREATER, false); }
-PRIMITIVE(p_less_equal) { return chain(vm, argc, argv, BIT_LESS | BIT_EQUAL, false); }
-PRIMITIVE(p_greater_equal) { return chain(vm, argc, argv, BIT_GREATER | BIT_EQUAL, false); }
-PRIMITIVE(p_equal_ci) { return chain(vm, argc, argv, BIT_EQUAL, true); }
-PRIMITIVE(p_less_ci) { return chain(vm, argc, argv, BIT_LESS, true); }
-PRIMITIVE(p_greater_ci) { return chain(vm, argc, argv, BIT_GREATER, true); }
-PRIMITIVE(p_less_equal_ci) { return chain(vm, argc, argv, BIT_LESS | BIT_EQUAL, true); }
-PRIMITIVE(p_greater_equal_ci) { return chain(vm, argc, argv, BIT_GREATER | BIT_EQUAL, true); }
+static value compare(struct vm *vm, int argc, value *argv, unsigned wanted)
+{
+    return chain(vm, argc, argv, wanted, false);
+}
+
+static value compare_ci(struct vm *vm, int argc, value *argv, unsigned wanted)
+{
+    return chain(vm, argc, argv, wanted, true);
+}
+
+COMPARISONS(compare)
+COMPARISONS(compare_ci)
 
 static value with_case(struct vm *vm, value string, uint32_t (*map)(uint32_t))
 {
@@ -353,15 +399,7 @@ PRIMITIVE(p_upcase) { return with_case(vm, argv[0], char_upcase); }
 PRIMITIVE(p_downcase) { return with_case(vm, argv[0], char_downcase); }
 PRIMITIVE(p_foldcase) { return with_case(vm, argv[0], char_foldcase); }
 
-/* (string-contains text pattern): where, or #f. */
-PRIMITIVE(p_string_contains)
-{
-    const struct text *t = check_text(vm, argv[0]), *pattern = check_text(vm, argv[1]);
-    const char *found = memmem(t->byte, t->head.count, pattern->byte, pattern->head.count);
-    return found == NULL ? FALSE : fixnum((intptr_t)utf8_length(t->byte, (size_t)(found - t->byte)));
-}
-
-/* ---- symbols ----------------------------------------------------------------------------------------------------------- */
+/* ---- symbols ----------------------------------------------------------------------------------------- */
 
 static struct text *check_name(struct vm *vm, value v)
 {
@@ -383,20 +421,6 @@ PRIMITIVE(p_string_to_symbol)
     return symbol_new(vm, t->byte, t->head.count);
 }
 
-/* What nobody can name, for nothing enters it into the table. */
-PRIMITIVE(p_generate_symbol)
-{
-    static uint64_t last;
-    uint64_t number = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED); /* relaxed: a number of its own is all */
-    value name = string_format(vm, "g%llu", (unsigned long long)number);
-    struct symbol *s = object_new(vm, TYPE_SYMBOL, 3, sizeof s->hash);
-    mem_init(&s->name, string_of(name)->text);
-    mem_init(&s->global, UNBOUND);
-    mem_init(&s->syntax, FALSE);
-    s->hash = hash_mix(number);
-    return (value)s;
-}
-
 PRIMITIVE(p_symbol_equal)
 {
     bool yes = true;
@@ -408,39 +432,20 @@ PRIMITIVE(p_symbol_equal)
 }
 
 const struct primitive_info text_primitives[] = {
-    { "string?", p_is_string, 1, 1 },
-    { "make-string", p_make_string, 1, 2 },
-    { "string", p_string, 0, -1 },
-    { "string-append", p_string_append, 0, -1 },
-    { "list->string", p_list_to_string, 1, 1 },
-    { "vector->string", p_vector_to_string, 1, 3 },
-    { "string->list", p_string_to_list, 1, 3 },
-    { "string->vector", p_string_to_vector, 1, 3 },
-    { "string-copy", p_string_copy, 1, 3 },
-    { "substring", p_string_copy, 2, 3 },
-    { "string-copy!", p_string_copy_to, 3, 5 },
-    { "string-fill!", p_string_fill, 2, 4 },
-    { "string-length", p_string_length, 1, 1 },
-    { "string-ref", p_string_ref, 2, 2 },
+    { "string?", p_is_string, 1, 1 },                    { "make-string", p_make_string, 1, 2 },
+    { "string", p_string, 0, -1 },                       { "string-append", p_string_append, 0, -1 },
+    { "list->string", p_list_to_string, 1, 1 },          { "vector->string", p_vector_to_string, 1, 3 },
+    { "string->list", p_string_to_list, 1, 3 },          { "string->vector", p_string_to_vector, 1, 3 },
+    { "string-copy", p_string_copy, 1, 3 },              { "substring", p_string_copy, 2, 3 },
+    { "string-copy!", p_string_copy_to, 3, 5 },          { "string-fill!", p_string_fill, 2, 4 },
+    { "string-length", p_string_length, 1, 1 },          { "string-ref", p_string_ref, 2, 2 },
     { "string-set!", p_string_set, 3, 3 },
-    { "string=?", p_equal, 1, -1 },
-    { "string<?", p_less, 1, -1 },
-    { "string>?", p_greater, 1, -1 },
-    { "string<=?", p_less_equal, 1, -1 },
-    { "string>=?", p_greater_equal, 1, -1 },
-    { "string-ci=?", p_equal_ci, 1, -1 },
-    { "string-ci<?", p_less_ci, 1, -1 },
-    { "string-ci>?", p_greater_ci, 1, -1 },
-    { "string-ci<=?", p_less_equal_ci, 1, -1 },
-    { "string-ci>=?", p_greater_equal_ci, 1, -1 },
+    COMPARISON_ROWS(compare, "string", "?"),
+    COMPARISON_ROWS(compare_ci, "string-ci", "?"),
     { "string-upcase", p_upcase, 1, 1 },
-    { "string-downcase", p_downcase, 1, 1 },
-    { "string-foldcase", p_foldcase, 1, 1 },
-    { "string-contains", p_string_contains, 2, 2 },
+    { "string-downcase", p_downcase, 1, 1 },             { "string-foldcase", p_foldcase, 1, 1 },
     { "symbol?", p_is_symbol, 1, 1 },
-    { "symbol->string", p_symbol_to_string, 1, 1 },
-    { "string->symbol", p_string_to_symbol, 1, 1 },
-    { "generate-symbol", p_generate_symbol, 0, 0 },
+    { "symbol->string", p_symbol_to_string, 1, 1 },      { "string->symbol", p_string_to_symbol, 1, 1 },
     { "symbol=?", p_symbol_equal, 1, -1 },
     { NULL, NULL, 0, 0 },
 };

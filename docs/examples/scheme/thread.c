@@ -19,10 +19,10 @@ struct monitor {
 
 enum thread_state { THREAD_NEW, THREAD_RUNS, THREAD_ENDED, THREAD_FAILED, THREAD_TERMINATED };
 
-struct thread { /* object_new, count 5 */
+struct thread { /* object_new, count 6 */
     struct object head;
     value name, specific, thunk;
-    value parameters; /* of who made it */
+    value parameters, source; /* of who made it */
     value result;     /* or what nobody handled */
     struct monitor *monitor;
     int state; /* [monitor] enum thread_state */
@@ -119,22 +119,33 @@ static int64_t deadline_of(struct vm *vm, value v)
     return seconds > 1e9 ? INT64_MAX : seconds > 0 ? now() + (int64_t)(seconds * 1e9) : now();
 }
 
-static _Noreturn void raise_about(struct vm *vm, int what, const char *message, value irritants)
+/* The payload is (what . reason). */
+static _Noreturn void raise_about(struct vm *vm, int what, const char *message, value reason)
 {
-    value c = condition_new(vm, CONDITION_THREAD, string_new(vm, message, strlen(message)), irritants);
-    mem_write(&condition_of(c)->payload, fixnum(what));
+    value c = condition_new(vm, CONDITION_THREAD, string_new(vm, message, strlen(message)), NIL);
+    mem_write(&condition_of(c)->payload, cons(vm, fixnum(what), reason));
+    if (what == ABOUT_UNCAUGHT) {
+        vm->uncaught_where = FALSE;
+        mem_write(&condition_of(c)->irritants, cons(vm, symbol_of_text(vm, text_of(string_of(condition_text(vm, reason))->text)), NIL));
+    }
     vm_raise(vm, c);
+}
+
+static bool is_about(value v, int what)
+{
+    return is_condition(v) && is_pair(condition_of(v)->payload) && car(condition_of(v)->payload) == fixnum(what);
 }
 
 /* ---- threads --------------------------------------------------------------------------------------------------- */
 
 static value thread_new(struct vm *vm, value thunk, value name)
 {
-    struct thread *t = object_new(vm, TYPE_THREAD, 5, sizeof *t - offsetof(struct thread, monitor));
+    struct thread *t = object_new(vm, TYPE_THREAD, 6, sizeof *t - offsetof(struct thread, monitor));
     mem_init(&t->name, name);
     mem_init(&t->specific, VOID);
     mem_init(&t->thunk, thunk);
     mem_init(&t->parameters, vm->parameters);
+    mem_init(&t->source, vm->source);
     mem_init(&t->result, VOID);
     t->monitor = monitor_new(vm, t);
     return (value)t;
@@ -178,13 +189,13 @@ static void *thread_main(void *argument)
     }
     vm->thread = (value)t;
     vm->parameters = t->parameters;
+    vm->source = t->source;
     mem_lock(&t->monitor->lock);
     t->monitor->vm = vm;
     bool terminated = t->state == THREAD_TERMINATED;
     mem_unlock(&t->monitor->lock);
     bool done = !terminated && vm_run(vm, t->thunk, &result);
-    if (!terminated && !done && is_condition(result) && condition_of(result)->payload == fixnum(ABOUT_TERMINATED))
-        terminated = vm->terminated;
+    terminated = terminated || (!done && vm->terminated && is_about(result, ABOUT_TERMINATED));
     thread_over(t, terminated ? THREAD_TERMINATED : done ? THREAD_ENDED : THREAD_FAILED, terminated ? FALSE : result);
     vm_delete(vm);
     return NULL;
@@ -225,7 +236,7 @@ static value p_thread_join(struct vm *vm, int argc, value *argv)
         if (state == THREAD_ENDED)
             return t->result;
         if (state == THREAD_FAILED)
-            raise_about(vm, ABOUT_UNCAUGHT, "uncaught exception in thread", cons(vm, t->result, NIL));
+            raise_about(vm, ABOUT_UNCAUGHT, "uncaught exception in thread", t->result);
         if (state == THREAD_TERMINATED)
             raise_about(vm, ABOUT_TERMINATED, "the thread was terminated", NIL);
         if (now() >= deadline && argc > 2)
@@ -492,11 +503,6 @@ static value p_condvar_broadcast(struct vm *vm, int argc, value *argv)
 
 /* ---- what threads raise ------------------------------------------------------------------------------------------------ */
 
-static bool is_about(value v, int what)
-{
-    return is_condition(v) && object_of(v)->extra == CONDITION_THREAD && condition_of(v)->payload == fixnum(what);
-}
-
 #define ABOUT(name, what)                                           \
     static value name(struct vm *vm, int argc, value *argv)         \
     {                                                               \
@@ -513,7 +519,7 @@ static value p_uncaught_reason(struct vm *vm, int argc, value *argv)
     (void)argc;
     if (!is_about(argv[0], ABOUT_UNCAUGHT))
         wrong_type(vm, argv[0], "an uncaught exception of a thread");
-    return car(condition_of(argv[0])->irritants);
+    return cdr(condition_of(argv[0])->payload);
 }
 
 const struct primitive_info thread_primitives[] = {

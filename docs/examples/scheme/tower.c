@@ -4,7 +4,7 @@
 
 #include "number.h"
 
-/* ---- comparison ---------------------------------------------------------------------------------------- */
+/* ---- comparison -------------------------------------------------------------------------------------- */
 
 /* All arguments are looked at, so that a wrong one is an error wherever it stands. */
 static value chain(struct vm *vm, int argc, value *argv, unsigned wanted)
@@ -16,13 +16,7 @@ static value chain(struct vm *vm, int argc, value *argv, unsigned wanted)
     return boolean(yes);
 }
 
-enum { BIT_LESS = 1, BIT_EQUAL = 2, BIT_GREATER = 4 };
-
-PRIMITIVE(p_equal) { return chain(vm, argc, argv, BIT_EQUAL); }
-PRIMITIVE(p_less) { return chain(vm, argc, argv, BIT_LESS); }
-PRIMITIVE(p_greater) { return chain(vm, argc, argv, BIT_GREATER); }
-PRIMITIVE(p_less_equal) { return chain(vm, argc, argv, BIT_LESS | BIT_EQUAL); }
-PRIMITIVE(p_greater_equal) { return chain(vm, argc, argv, BIT_GREATER | BIT_EQUAL); }
+COMPARISONS(chain)
 
 static value extreme(struct vm *vm, int argc, value *argv, enum order wanted)
 {
@@ -40,7 +34,7 @@ static value extreme(struct vm *vm, int argc, value *argv, enum order wanted)
 PRIMITIVE(p_max) { return extreme(vm, argc, argv, GREATER); }
 PRIMITIVE(p_min) { return extreme(vm, argc, argv, LESS); }
 
-/* ---- predicates ------------------------------------------------------------------------------------------------------ */
+/* ---- predicates -------------------------------------------------------------------------------------- */
 
 PRIMITIVE(p_is_number) { return boolean(is_number(argv[0])); }
 
@@ -53,9 +47,15 @@ PRIMITIVE(p_is_integer) { return boolean(is_integer(argv[0])); }
 PRIMITIVE(p_is_exact_integer) { return boolean(is_exact(argv[0])); }
 PRIMITIVE(p_is_exact) { return boolean(is_exact(check_number(vm, argv[0]))); }
 PRIMITIVE(p_is_inexact) { return boolean(is_flonum(check_number(vm, argv[0]))); }
-PRIMITIVE(p_is_finite) { return boolean(!is_flonum(check_number(vm, argv[0])) || isfinite(flonum_of(argv[0]))); }
-PRIMITIVE(p_is_infinite) { return boolean(is_flonum(check_number(vm, argv[0])) && isinf(flonum_of(argv[0]))); }
-PRIMITIVE(p_is_nan) { return boolean(is_flonum(check_number(vm, argv[0])) && isnan(flonum_of(argv[0]))); }
+/* An exact integer as 0, which is neither infinite nor not a number. */
+static double check_double(struct vm *vm, value v)
+{
+    return is_flonum(check_number(vm, v)) ? flonum_of(v) : 0;
+}
+
+PRIMITIVE(p_is_finite) { return boolean(isfinite(check_double(vm, argv[0]))); }
+PRIMITIVE(p_is_infinite) { return boolean(isinf(check_double(vm, argv[0]))); }
+PRIMITIVE(p_is_nan) { return boolean(isnan(check_double(vm, argv[0]))); }
 PRIMITIVE(p_is_zero) { return boolean(number_compare(vm, argv[0], fixnum(0)) == EQUAL); }
 PRIMITIVE(p_is_positive) { return boolean(number_compare(vm, argv[0], fixnum(0)) == GREATER); }
 PRIMITIVE(p_is_negative) { return boolean(number_compare(vm, argv[0], fixnum(0)) == LESS); }
@@ -74,7 +74,7 @@ static bool is_odd(struct vm *vm, value v)
 PRIMITIVE(p_is_odd) { return boolean(is_odd(vm, argv[0])); }
 PRIMITIVE(p_is_even) { return boolean(!is_odd(vm, argv[0])); }
 
-/* ---- + - * / and what is made of them ----------------------------------------------------------------------------------- */
+/* ---- + - * / and what is made of them ---------------------------------------------------------------- */
 
 PRIMITIVE(p_add)
 {
@@ -142,7 +142,7 @@ static value common(struct vm *vm, int argc, value *argv, integer_fn *fn, intptr
 PRIMITIVE(p_gcd) { return common(vm, argc, argv, mpz_gcd, 0); }
 PRIMITIVE(p_lcm) { return common(vm, argc, argv, mpz_lcm, 1); }
 
-/* ---- division of integers ------------------------------------------------------------------------------ */
+/* ---- division of integers ---------------------------------------------------------------------------- */
 
 PRIMITIVE(p_floor_quotient) { return number_division(vm, FLOOR_QUOTIENT, argv[0], argv[1]); }
 PRIMITIVE(p_quotient) { return number_division(vm, TRUNCATE_QUOTIENT, argv[0], argv[1]); }
@@ -161,7 +161,7 @@ PRIMITIVE(p_truncate_slash)
     return values_2(vm, quotient, number_division(vm, TRUNCATE_REMAINDER, argv[0], argv[1]));
 }
 
-/* ---- from flonums to integers, and back ------------------------------------------------------------------------------------ */
+/* ---- from flonums to integers, and back -------------------------------------------------------------- */
 
 static value rounded(struct vm *vm, value v, double (*fn)(double))
 {
@@ -236,7 +236,7 @@ PRIMITIVE(p_rationalize)
     return exact ? number_exact(vm, d) : flonum(vm, d);
 }
 
-/* ---- roots, powers, functions of real numbers ---------------------------------------------------------------------------- */
+/* ---- roots, powers, functions of real numbers -------------------------------------------------------- */
 
 PRIMITIVE(p_exact_integer_sqrt)
 {
@@ -346,70 +346,7 @@ PRIMITIVE(p_atan)
     return argv[0] == fixnum(0) && is_exact(argv[1]) && x > 0 ? fixnum(0) : flonum(vm, atan2(y, x));
 }
 
-/* ---- bits of exact integers -------------------------------------------------------------------------------------------------- */
-
-static value bits(struct vm *vm, int argc, value *argv, integer_fn *fn, intptr_t first)
-{
-    value result = fixnum(first);
-    for (int i = 0; i < argc; i++)
-        result = integer_compute(vm, fn, result, check_exact(vm, argv[i]));
-    return result;
-}
-
-PRIMITIVE(p_bitwise_and)
-{
-    if (argc == 2 && are_fixnums(argv[0], argv[1]))
-        return argv[0] & argv[1];
-    return bits(vm, argc, argv, mpz_and, -1);
-}
-
-PRIMITIVE(p_bitwise_ior)
-{
-    if (argc == 2 && are_fixnums(argv[0], argv[1]))
-        return argv[0] | argv[1];
-    return bits(vm, argc, argv, mpz_ior, 0);
-}
-
-PRIMITIVE(p_bitwise_xor)
-{
-    if (argc == 2 && are_fixnums(argv[0], argv[1]))
-        return (argv[0] ^ argv[1]) | 1;
-    return bits(vm, argc, argv, mpz_xor, 0);
-}
-
-PRIMITIVE(p_bitwise_not) { return number_subtract(vm, fixnum(-1), check_exact(vm, argv[0])); }
-
-PRIMITIVE(p_arithmetic_shift)
-{
-    check_exact(vm, argv[0]);
-    intptr_t by = fixnum_of(check(vm, is_fixnum(argv[1]), argv[1], "a fixnum"));
-    if (is_fixnum(argv[0]) && by <= 0)
-        return fixnum(fixnum_of(argv[0]) >> (by < -62 ? 62 : -by));
-    integer_begin(vm);
-    struct integer x;
-    mpz_srcptr z = integer_view(argv[0], &x);
-    if (by > 0)
-        integer_check_limbs(vm, (double)mpz_size(z) + (double)by / 64);
-    mpz_t to;
-    mpz_init(to);
-    if (by > 0)
-        mpz_mul_2exp(to, z, (mp_bitcnt_t)by);
-    else
-        mpz_fdiv_q_2exp(to, z, (mp_bitcnt_t)-by);
-    return integer_end(vm, to);
-}
-
-PRIMITIVE(p_bit_count)
-{
-    check_exact(vm, argv[0]);
-    value v = number_compare(vm, argv[0], fixnum(0)) == LESS ? p_bitwise_not(vm, 1, argv) : argv[0];
-    struct integer x;
-    intptr_t count = (intptr_t)mpz_popcount(integer_view(v, &x));
-    keep(v);
-    return fixnum(count);
-}
-
-/* ---- text ------------------------------------------------------------------------------------------------------------------- */
+/* ---- text -------------------------------------------------------------------------------------------- */
 
 static int radix_of(struct vm *vm, int argc, value *argv)
 {
@@ -421,10 +358,18 @@ static int radix_of(struct vm *vm, int argc, value *argv)
     return (int)radix;
 }
 
+static value string_of_digits(struct vm *vm, const char *digits)
+{
+    return string_new(vm, digits, strlen(digits));
+}
+
 PRIMITIVE(p_number_to_string)
 {
-    check_number(vm, argv[0]);
-    char *text = number_format(argv[0], radix_of(vm, argc, argv));
+    char digits[FIXNUM_DIGITS];
+    int radix = radix_of(vm, argc, argv);
+    if (is_fixnum(check_number(vm, argv[0])) && radix == 10)
+        return string_of_digits(vm, fixnum_digits(digits, fixnum_of(argv[0])));
+    char *text = number_format(argv[0], radix);
     if (text == NULL)
         out_of_memory(vm);
     struct builder b = { .vm = vm };
@@ -440,77 +385,38 @@ PRIMITIVE(p_string_to_number)
 }
 
 const struct primitive_info number_primitives[] = {
-    { "number?", p_is_number, 1, 1 },
-    { "complex?", p_is_number, 1, 1 },
-    { "real?", p_is_number, 1, 1 },
-    { "rational?", p_is_rational, 1, 1 },
-    { "integer?", p_is_integer, 1, 1 },
-    { "exact?", p_is_exact, 1, 1 },
-    { "inexact?", p_is_inexact, 1, 1 },
-    { "exact-integer?", p_is_exact_integer, 1, 1 },
-    { "exact-rational?", p_is_exact_integer, 1, 1 },
+    { "number?", p_is_number, 1, 1 },                    { "complex?", p_is_number, 1, 1 },
+    { "real?", p_is_number, 1, 1 },                      { "rational?", p_is_rational, 1, 1 },
+    { "integer?", p_is_integer, 1, 1 },                  { "exact?", p_is_exact, 1, 1 },
+    { "inexact?", p_is_inexact, 1, 1 },                  { "exact-integer?", p_is_exact_integer, 1, 1 },
     { "finite?", p_is_finite, 1, 1 },
-    { "infinite?", p_is_infinite, 1, 1 },
-    { "nan?", p_is_nan, 1, 1 },
-    { "=", p_equal, 1, -1 },
-    { "<", p_less, 1, -1 },
-    { ">", p_greater, 1, -1 },
-    { "<=", p_less_equal, 1, -1 },
-    { ">=", p_greater_equal, 1, -1 },
+    { "infinite?", p_is_infinite, 1, 1 },                { "nan?", p_is_nan, 1, 1 },
+    COMPARISON_ROWS(chain, "", ""),
     { "zero?", p_is_zero, 1, 1 },
-    { "positive?", p_is_positive, 1, 1 },
-    { "negative?", p_is_negative, 1, 1 },
-    { "odd?", p_is_odd, 1, 1 },
-    { "even?", p_is_even, 1, 1 },
-    { "max", p_max, 1, -1 },
-    { "min", p_min, 1, -1 },
-    { "+", p_add, 0, -1 },
-    { "*", p_multiply, 0, -1 },
-    { "-", p_subtract, 1, -1 },
-    { "/", p_divide, 1, -1 },
+    { "positive?", p_is_positive, 1, 1 },                { "negative?", p_is_negative, 1, 1 },
+    { "odd?", p_is_odd, 1, 1 },                          { "even?", p_is_even, 1, 1 },
+    { "max", p_max, 1, -1 },                             { "min", p_min, 1, -1 },
+    { "+", p_add, 0, -1 },                               { "*", p_multiply, 0, -1 },
+    { "-", p_subtract, 1, -1 },                          { "/", p_divide, 1, -1 },
     { "abs", p_abs, 1, 1 },
-    { "magnitude", p_abs, 1, 1 },
-    { "square", p_square, 1, 1 },
-    { "floor/", p_floor_slash, 2, 2 },
-    { "floor-quotient", p_floor_quotient, 2, 2 },
-    { "floor-remainder", p_modulo, 2, 2 },
-    { "truncate/", p_truncate_slash, 2, 2 },
-    { "truncate-quotient", p_quotient, 2, 2 },
-    { "truncate-remainder", p_remainder, 2, 2 },
-    { "quotient", p_quotient, 2, 2 },
-    { "remainder", p_remainder, 2, 2 },
-    { "modulo", p_modulo, 2, 2 },
-    { "gcd", p_gcd, 0, -1 },
-    { "lcm", p_lcm, 0, -1 },
-    { "numerator", p_numerator, 1, 1 },
-    { "denominator", p_denominator, 1, 1 },
-    { "floor", p_floor, 1, 1 },
-    { "ceiling", p_ceiling, 1, 1 },
-    { "truncate", p_truncate, 1, 1 },
-    { "round", p_round, 1, 1 },
-    { "rationalize", p_rationalize, 2, 2 },
-    { "exp", p_exp, 1, 1 },
-    { "log", p_log, 1, 2 },
-    { "sin", p_sin, 1, 1 },
-    { "cos", p_cos, 1, 1 },
-    { "tan", p_tan, 1, 1 },
-    { "asin", p_asin, 1, 1 },
-    { "acos", p_acos, 1, 1 },
-    { "atan", p_atan, 1, 2 },
-    { "sqrt", p_sqrt, 1, 1 },
+    { "square", p_square, 1, 1 },                        { "floor/", p_floor_slash, 2, 2 },
+    { "floor-quotient", p_floor_quotient, 2, 2 },        { "floor-remainder", p_modulo, 2, 2 },
+    { "truncate/", p_truncate_slash, 2, 2 },             { "truncate-quotient", p_quotient, 2, 2 },
+    { "truncate-remainder", p_remainder, 2, 2 },         { "quotient", p_quotient, 2, 2 },
+    { "remainder", p_remainder, 2, 2 },                  { "modulo", p_modulo, 2, 2 },
+    { "gcd", p_gcd, 0, -1 },                             { "lcm", p_lcm, 0, -1 },
+    { "numerator", p_numerator, 1, 1 },                  { "denominator", p_denominator, 1, 1 },
+    { "floor", p_floor, 1, 1 },                          { "ceiling", p_ceiling, 1, 1 },
+    { "truncate", p_truncate, 1, 1 },                    { "round", p_round, 1, 1 },
+    { "rationalize", p_rationalize, 2, 2 },              { "exp", p_exp, 1, 1 },
+    { "log", p_log, 1, 2 },                              { "sin", p_sin, 1, 1 },
+    { "cos", p_cos, 1, 1 },                              { "tan", p_tan, 1, 1 },
+    { "asin", p_asin, 1, 1 },                            { "acos", p_acos, 1, 1 },
+    { "atan", p_atan, 1, 2 },                            { "sqrt", p_sqrt, 1, 1 },
     { "exact-integer-sqrt", p_exact_integer_sqrt, 1, 1 },
-    { "expt", p_expt, 2, 2 },
-    { "inexact", p_inexact, 1, 1 },
-    { "exact", p_exact, 1, 1 },
-    { "exact->inexact", p_inexact, 1, 1 },
-    { "inexact->exact", p_exact, 1, 1 },
-    { "bitwise-and", p_bitwise_and, 0, -1 },
-    { "bitwise-ior", p_bitwise_ior, 0, -1 },
-    { "bitwise-xor", p_bitwise_xor, 0, -1 },
-    { "bitwise-not", p_bitwise_not, 1, 1 },
-    { "arithmetic-shift", p_arithmetic_shift, 2, 2 },
-    { "bit-count", p_bit_count, 1, 1 },
-    { "number->string", p_number_to_string, 1, 2 },
+    { "expt", p_expt, 2, 2 },                            { "inexact", p_inexact, 1, 1 },
+    { "exact", p_exact, 1, 1 },                          { "exact->inexact", p_inexact, 1, 1 },
+    { "inexact->exact", p_exact, 1, 1 },                 { "number->string", p_number_to_string, 1, 2 },
     { "string->number", p_string_to_number, 1, 2 },
     { NULL, NULL, 0, 0 },
 };

@@ -112,7 +112,7 @@ static inline bool is_type(value v, enum type t) { return is_object(v) && object
 struct text { /* bytes_new */
     struct object head; /* count: bytes */
     uint32_t length;    /* characters; == head.count when all are ASCII, which makes indexing a load */
-    uint32_t unused;
+    uint32_t indexed;   /* text.c */
     char byte[];
 };
 DEFINE_TYPE(text, TYPE_TEXT)

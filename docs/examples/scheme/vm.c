@@ -1,4 +1,4 @@
-/* The loop over instructions, and what starts it.
+/* The loop over instructions. run.c starts it.
  *
  * A frame is described in compile.h. What holds at every instruction, for a signal may stop the thread
  * there and the collector reads the stack up to vm->top:
@@ -8,199 +8,7 @@
  *   F2  fp[-1] is a closure, whose code pc points into.
  *   F3  vm->fp and vm->pc are those of the loop whenever something is called that may raise (SAVE). An error
  *       jumps out of whatever was called and goes on here with a call of its handler, at the frame's end. */
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-
-#include "compile.h"
-
-#ifdef SCHEME_LIBGC
-#define grey_state_save(s)    ((void)0)
-#define grey_state_restore(s) ((void)0)
-#endif
-
-/* What is kept back for the handler of a stack overflow. */
-enum { RESERVE_WORDS = 1 << 16 };
-
-/* ---- errors' way back --------------------------------------------------------------------------------------- */
-
-_Noreturn void vm_raise(struct vm *vm, value v)
-{
-    vm->raised = v;
-    if (vm->jump == NULL) {
-        fputs("scheme: an error before the beginning\n", stderr);
-        abort();
-    }
-    siglongjmp(*vm->jump, 1);
-}
-
-/* The frame does not fit, or somebody wants attention. Returns when there is nothing to raise. */
-static void attend(struct vm *vm, value *end)
-{
-    value *whole = vm->end - RESERVE_WORDS;
-    if (vm->limit == NULL) { /* the signal handler did it */
-        vm->limit = whole;
-        if (vm->interrupted) {
-            vm->interrupted = 0;
-            vm->running = NULL;
-            fail(vm, CONDITION_INTERRUPT, NIL, "interrupted");
-        }
-        thread_attend(vm);
-    }
-    if (end <= vm->limit)
-        return;
-    vm->running = NULL;
-    if (vm->limit == whole)
-        vm->limit = vm->end - 64;
-    fail(vm, CONDITION_DEPTH, NIL, "stack overflow: the recursion is too deep");
-}
-
-/* Somewhere with room again: the reserve is one again. */
-void vm_limit_reset(struct vm *vm)
-{
-    if (vm->limit != NULL)
-        vm->limit = vm->end - RESERVE_WORDS;
-}
-
-/* ---- slow paths --------------------------------------------------------------------------------------------------- */
-
-/* The primitives behind instructions. */
-static const struct primitive_info *general[OP_COUNT];
-
-void vm_general(enum operation op, const struct primitive_info *info)
-{
-    if (general[op] == NULL)
-        general[op] = info;
-}
-
-static __attribute__((noinline)) value slowly(struct vm *vm, enum operation op, int count, value a, value b, value c)
-{
-    value v[3] = { a, b, c };
-    vm->running = general[op];
-    return general[op]->fn(vm, count, v);
-}
-
-static _Noreturn __attribute__((noinline)) void wrong_count(struct vm *vm, value f, int count)
-{
-    value name = FALSE;
-    int min, max;
-    if (is_closure(f)) {
-        const struct code *c = code_of(closure_of(f)->code);
-        name = c->name;
-        min = c->parameters - c->rest;
-        max = c->rest != 0 ? -1 : min;
-    } else {
-        const struct primitive_info *info = primitive_of(f)->info;
-        name = symbol(vm, info->name);
-        min = info->min;
-        max = info->max;
-    }
-    const char *text = is_symbol(name) ? symbol_text(name)->byte : "a procedure";
-    vm->running = NULL;
-    const char *many = max < 0 ? "at least " : "";
-    if (max > min)
-        fail(vm, CONDITION_COUNT, NIL, "%s: wants %d to %d arguments, got %d", text, min, max, count);
-    fail(vm, CONDITION_COUNT, NIL, "%s: wants %s%d argument%s, got %d arguments", text, many, min, min == 1 ? "" : "s",
-         count);
-}
-
-/* Arguments behind the required ones as a list; raises the top for it. */
-static __attribute__((noinline)) void collect_rest(struct vm *vm, value f, value *argv, int count)
-{
-    const struct code *c = code_of(closure_of(f)->code);
-    int required = c->parameters - c->rest;
-    if (c->rest == 0 || count < required)
-        wrong_count(vm, f, count);
-    if (argv + c->registers > vm->limit)
-        attend(vm, argv + c->registers);
-    value rest = NIL;
-    for (int i = count; i-- > required;)
-        rest = cons(vm, argv[i], rest);
-    if (vm->top < argv + c->registers)
-        vm->top = argv + c->registers;
-    __asm__ __volatile__("" ::: "memory"); /* F1 */
-    argv[required] = rest;
-}
-
-/* Puts the items of a list behind argv[0 .. count-1]. Returns how many there are now. */
-static int spread(struct vm *vm, value *argv, int count, value items)
-{
-    intptr_t more = list_length(items);
-    if (more < 0)
-        wrong_type(vm, items, "a list");
-    if (argv + count + more + 8 > vm->limit)
-        attend(vm, argv + count + more + 8);
-    if (vm->top < argv + count + more + 8)
-        vm->top = argv + count + more + 8;
-    __asm__ __volatile__("" ::: "memory"); /* F1 */
-    for (; is_pair(items); items = cdr(items))
-        argv[count++] = car(items);
-    return count;
-}
-
-static value values_new(struct vm *vm, int count, const value *argv)
-{
-    if (count == 1)
-        return argv[0];
-    struct values *v = object_new(vm, TYPE_VALUES, (size_t)count, 0);
-    for (int i = 0; i < count; i++)
-        mem_init(&v->item[i], argv[i]);
-    return (value)v;
-}
-
-static __attribute__((noinline)) _Noreturn void unbound(struct vm *vm, value name)
-{
-    vm->running = NULL;
-    fail(vm, CONDITION_UNBOUND, NIL, "unbound variable: %s", symbol_text(name)->byte);
-}
-
-static __attribute__((noinline)) _Noreturn void uninitialized(struct vm *vm)
-{
-    vm->running = NULL;
-    fail(vm, CONDITION_UNBOUND, NIL, "a variable is used before it has a value");
-}
-
-static __attribute__((noinline)) value make_box(struct vm *vm, value v)
-{
-    struct box *b = object_new(vm, TYPE_BOX, 1, 0);
-    mem_init(&b->item, v);
-    return (value)b;
-}
-
-static __attribute__((noinline)) void set_global(struct vm *vm, value name, value v)
-{
-    if (symbol_of(name)->global == UNBOUND)
-        unbound(vm, name);
-    symbol_of(name)->head.flags = 0;
-    mem_write(&symbol_of(name)->global, v);
-}
-
-/* Records: the closure's first free variable is the type (control.c makes the code). */
-static value *record_field(struct vm *vm, value closure, value r, unsigned field)
-{
-    value type = closure_of(closure)->item[0];
-    if (likely(is_record(r) && record_of(r)->type == type))
-        return &record_of(r)->item[field];
-    value name = code_of(closure_of(closure)->code)->name;
-    struct text *t = is_symbol(name) ? symbol_text(name) : NULL;
-    vm->running = NULL;
-    fail(vm, CONDITION_TYPE, cons(vm, r, NIL), "%s: not a record of its type", t != NULL ? t->byte : "record");
-}
-
-static value record_make(struct vm *vm, value closure, int count, const value *argv)
-{
-    value type = closure_of(closure)->item[0], order = closure_of(closure)->item[1];
-    size_t fields = object_of(record_type_of(type)->fields)->count;
-    struct record *r = object_new(vm, TYPE_RECORD, 1 + fields, 0);
-    mem_init(&r->type, type);
-    for (size_t i = (size_t)(order == FALSE ? count : 0); i < fields; i++)
-        mem_init(&r->item[i], FALSE);
-    for (int i = 0; i < count; i++) {
-        size_t at = order == FALSE ? (size_t)i : (size_t)fixnum_of(vector_of(order)->item[i]);
-        mem_write(&r->item[at], argv[i]);
-    }
-    return (value)r;
-}
+#include "loop.h"
 
 static inline value make_closure(struct vm *vm, const union insn *pc, const value *fp)
 {
@@ -221,8 +29,8 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
 
 /* ---- the loop --------------------------------------------------------------------------------------------------------- */
 
-#define FENCE()   __asm__ __volatile__("" ::: "memory") /* F1 */
 #define SAVE()    (vm->pc = pc, vm->fp = fp)            /* F3 */
+#define SLOW()    (SAVE(), vm->running = general[pc->i.op])
 #define A         fp[pc->i.a]
 #define B         fp[pc->i.b]
 #define C         fp[pc->i.c]
@@ -244,11 +52,11 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
 #define COMPARE(a, b, operator, slow)                                                                     \
     (likely(are_fixnums(a, b))                    ? (intptr_t)(a) operator (intptr_t)(b)                  \
      : likely(is_flonum(a) && is_flonum(b)) ? flonum_of(a) operator flonum_of(b)                          \
-                                                  : (SAVE(), slow))
+                                                  : (SLOW(), slow))
 #define COMPARE_IMMEDIATE(operator, slow)                                                                 \
     (likely(is_fixnum(A)) ? (intptr_t)A operator (intptr_t)fixnum(IMMEDIATE)                              \
      : is_flonum(A)       ? flonum_of(A) operator (double)IMMEDIATE                                       \
-                          : (SAVE(), slow))
+                          : (SLOW(), slow))
 #define ARITHMETIC(overflow, a_raw, b_raw, fix, operator, slow)                                           \
     do {                                                                                                  \
         value a = B, b = C;                                                                               \
@@ -257,8 +65,20 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
             A = (value)r + (fix);                                                                         \
             STEP(1);                                                                                      \
         }                                                                                                 \
-        SAVE();                                                                                           \
+        SLOW();                                                                                           \
         A = is_flonum(a) && is_flonum(b) ? flonum(vm, flonum_of(a) operator flonum_of(b)) : slow(vm, a, b); \
+        STEP(1);                                                                                          \
+    } while (0)
+#define WITH_IMMEDIATE(overflow, operator, slow)                                                          \
+    do {                                                                                                  \
+        value a = B;                                                                                      \
+        intptr_t n = (int16_t)pc->i.c, r;                                                                 \
+        if (likely(is_fixnum(a)) && likely(!overflow((intptr_t)a, n * 2, &r))) {                          \
+            A = (value)r;                                                                                 \
+            STEP(1);                                                                                      \
+        }                                                                                                 \
+        SLOW();                                                                                           \
+        A = is_flonum(a) ? flonum(vm, flonum_of(a) operator (double)n) : slow(vm, a, fixnum(n));          \
         STEP(1);                                                                                          \
     } while (0)
 #define DIVISION(name, expression)                                                                        \
@@ -268,7 +88,7 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
             intptr_t x = fixnum_of(a), y = fixnum_of(b);                                                  \
             A = fixnum(expression);                                                                       \
         } else {                                                                                          \
-            SAVE();                                                                                       \
+            SLOW();                                                                                       \
             A = number_##name(vm, a, b);                                                                  \
         }                                                                                                 \
         STEP(1);                                                                                          \
@@ -286,7 +106,7 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
     } while (0)
 
 /* Runs until the lowest frame has returned; the result. */
-static __attribute__((noinline)) value loop(struct vm *vm)
+value vm_loop(struct vm *vm)
 {
     static const void *const label[OP_COUNT] = {
 #define X(name) [OP_##name] = &&L_##name,
@@ -298,6 +118,7 @@ static __attribute__((noinline)) value loop(struct vm *vm)
     };
     const union insn *pc = vm->pc;
     value *fp = vm->fp;
+    value f;       /* what is called */
     value result;  /* of what returns */
     unsigned base; /* of a call: its fp[0] in this frame ... */
     int count;     /* ... its arguments ... */
@@ -366,6 +187,8 @@ static __attribute__((noinline)) value loop(struct vm *vm)
     TEST(NUM_EQ, COMPARE(A, B, ==, number_equal(vm, A, B)))
     TEST(LT, COMPARE(A, B, <, number_less(vm, A, B)))
     TEST(LE, COMPARE(A, B, <=, number_less_equal(vm, A, B)))
+    TEST(GT, COMPARE(A, B, >, number_less(vm, B, A)))
+    TEST(GE, COMPARE(A, B, >=, number_less_equal(vm, B, A)))
     TEST(NUM_EQ_I, COMPARE_IMMEDIATE(==, number_equal(vm, A, fixnum(IMMEDIATE))))
     TEST(LT_I, COMPARE_IMMEDIATE(<, number_less(vm, A, fixnum(IMMEDIATE))))
     TEST(LE_I, COMPARE_IMMEDIATE(<=, number_less_equal(vm, A, fixnum(IMMEDIATE))))
@@ -376,20 +199,11 @@ static __attribute__((noinline)) value loop(struct vm *vm)
     CASE(ADD) ARITHMETIC(__builtin_add_overflow, a - 1, b, 0, +, number_add);
     CASE(SUB) ARITHMETIC(__builtin_sub_overflow, a, b, 1, -, number_subtract);
     CASE(MUL) ARITHMETIC(__builtin_mul_overflow, a - 1, fixnum_of(b), 1, *, number_multiply);
-    CASE(ADD_I) {
-        value a = B;
-        intptr_t n = (int16_t)pc->i.c, r;
-        if (likely(is_fixnum(a)) && likely(!__builtin_add_overflow((intptr_t)a, n * 2, &r))) {
-            A = (value)r;
-            STEP(1);
-        }
-        SAVE();
-        A = is_flonum(a) ? flonum(vm, flonum_of(a) + (double)n) : number_add(vm, a, fixnum(n));
-        STEP(1);
-    }
+    CASE(ADD_I) WITH_IMMEDIATE(__builtin_add_overflow, +, number_add);
+    CASE(SUB_I) WITH_IMMEDIATE(__builtin_sub_overflow, -, number_subtract);
     CASE(DIV) {
         value a = B, b = C;
-        SAVE();
+        SLOW();
         A = is_flonum(a) && is_flonum(b) ? flonum(vm, flonum_of(a) / flonum_of(b)) : number_divide(vm, a, b);
         STEP(1);
     }
@@ -467,40 +281,60 @@ static __attribute__((noinline)) value loop(struct vm *vm)
         STEP(1);
     }
 
-    /* ---- records */
+    /* ---- records: each is all of a procedure, so it returns, too */
     CASE(RECORD_REF) {
+        value r = fp[0];
+        if (likely(is_record(r) && record_of(r)->type == closure_of(fp[-1])->item[0])) {
+            result = record_of(r)->item[pc->i.c];
+            goto give;
+        }
         SAVE();
-        A = *record_field(vm, fp[-1], B, pc->i.c);
-        STEP(1);
+        not_of_type(vm, fp[-1], r);
     }
     CASE(RECORD_SET) {
+        value r = fp[0];
+        if (likely(is_record(r) && record_of(r)->type == closure_of(fp[-1])->item[0])) {
+            mem_write(&record_of(r)->item[pc->i.c], fp[1]);
+            result = VOID;
+            goto give;
+        }
         SAVE();
-        mem_write(record_field(vm, fp[-1], A, pc->i.c), B);
-        STEP(1);
+        not_of_type(vm, fp[-1], r);
     }
     CASE(RECORD_TEST) {
-        value r = B;
-        A = boolean(is_record(r) && record_of(r)->type == closure_of(fp[-1])->item[0]);
-        STEP(1);
+        value r = fp[0];
+        result = boolean(is_record(r) && record_of(r)->type == closure_of(fp[-1])->item[0]);
+        goto give;
     }
     CASE(RECORD_MAKE) {
         SAVE();
-        A = record_make(vm, fp[-1], pc->i.b, fp);
-        STEP(1);
+        result = record_make(vm, closure_of(fp[-1]), pc->i.b, fp);
+        goto give;
     }
 
     /* ---- calls */
     CASE(GLOBAL_CALL) {
-        value v = symbol_of(pc[1].word)->global;
-        if (unlikely(v == UNBOUND)) {
+        f = symbol_of(pc[1].word)->global;
+        if (unlikely(f == UNBOUND)) {
             SAVE();
             unbound(vm, pc[1].word);
         }
-        A = v;
-        STEP(2);
+        A = f;
+        pc += 2;
+        goto do_call;
     }
-    CASE(CALL) {
-        value f = fp[pc->i.a - 1];
+    CASE(GLOBAL_TAIL) {
+        f = symbol_of(pc[1].word)->global;
+        if (unlikely(f == UNBOUND)) {
+            SAVE();
+            unbound(vm, pc[1].word);
+        }
+        A = f;
+        pc += 2;
+        goto do_tail;
+    }
+    CASE(CALL) f = fp[pc->i.a - 1];
+do_call: {
         uint32_t wanted = TYPE_CLOSURE | (uint32_t)pc->i.b << 16, head;
         if (unlikely(!is_object(f)))
             goto general_call;
@@ -521,8 +355,8 @@ static __attribute__((noinline)) value loop(struct vm *vm)
         pc = code->insn;
         NEXT;
     }
-    CASE(TAIL) {
-        value f = fp[pc->i.a - 1];
+    CASE(TAIL) f = fp[pc->i.a - 1];
+do_tail: {
         uint32_t wanted = TYPE_CLOSURE | (uint32_t)pc->i.b << 16, head;
         if (unlikely(!is_object(f)))
             goto general_call;
@@ -561,7 +395,8 @@ general_call:
     tail = pc->i.op == OP_TAIL;
     SAVE();
 call: { /* F3 */
-        value f = fp[base - 1], *argv = fp + base;
+        value *argv = fp + base;
+        f = fp[base - 1];
         if (likely(is_primitive(f))) {
             const struct primitive *p = primitive_of(f);
             const struct primitive_info *info = p->info;
@@ -577,6 +412,7 @@ call: { /* F3 */
                 case SPECIAL_EVAL: goto eval;
                 default: /* SPECIAL_UNCAUGHT */
                     vm->uncaught = true;
+                    vm->uncaught_where = is_condition(argv[0]) ? FALSE : source_position(vm);
                     return argv[0];
                 }
             vm->running = info;
@@ -613,6 +449,10 @@ call: { /* F3 */
             vm->running = NULL;
             fail(vm, CONDITION_TYPE, cons(vm, f, NIL), "not a procedure");
         }
+        if (continuation_of(f)->thread != vm->thread) {
+            vm->running = NULL;
+            fail(vm, CONDITION_ERROR, NIL, "the continuation belongs to another thread");
+        }
         if (continuation_of(f)->winders == vm->winders) {
             result = values_new(vm, count, argv);
             goto go_on;
@@ -620,9 +460,7 @@ call: { /* F3 */
         value rest = NIL; /* (rewind k (argument ...)) */
         for (int i = count; i-- > 0;)
             rest = cons(vm, argv[i], rest);
-        if (vm->top < argv + 8)
-            vm->top = argv + 8;
-        FENCE();
+        make_room(vm, argv, 2);
         argv[0] = f;
         argv[1] = rest;
         argv[-1] = known[KNOWN_REWIND];
@@ -649,15 +487,9 @@ apply_values: { /* f value */
         value *argv = fp + base, v = argv[1];
         argv[-1] = argv[0];
         if (is_values(v)) {
-            int n = (int)object_of(v)->count;
-            spread(vm, argv, 0, NIL);
-            if (argv + n + 8 > vm->limit)
-                attend(vm, argv + n + 8);
-            if (vm->top < argv + n + 8)
-                vm->top = argv + n + 8;
-            FENCE();
-            memcpy(argv, values_of(v)->item, (size_t)n * sizeof *argv);
-            count = n;
+            count = (int)object_of(v)->count;
+            make_room(vm, argv, (size_t)count);
+            memcpy(argv, values_of(v)->item, (size_t)count * sizeof *argv);
         } else {
             argv[0] = v;
             count = 1;
@@ -665,10 +497,10 @@ apply_values: { /* f value */
         goto call;
     }
 callcc: { /* f: what it is called with is the rest of this frame's caller, or of this frame */
-        value f = fp[base];
         value *end = tail ? fp - 2 : fp + base - 2;
         const union insn *next = tail ? (const union insn *)fp[-2] : pc + 1;
         value k = continuation_capture(vm, end, next);
+        f = fp[base];
         fp = vm_bottom(vm);
         pc = &underflow_code[2];
         fp[1] = f;
@@ -693,7 +525,7 @@ go_on: { /* the continuation fp[base - 1] with the result */
         vm->parameters = k->parameters;
         vm->underflow = (value)k;
         vm->underflow_words = k->words;
-        vm->underflow_pc = k->pc;
+        vm->underflow_pc = (const union insn *)k->pc;
         vm_limit_reset(vm);
         fp = vm_bottom(vm);
         goto underflow;
@@ -728,158 +560,3 @@ underflow: {
     CASE(HALT) return fp[0];
 }
 
-/* ---- starting it ------------------------------------------------------------------------------------------------------ */
-
-/* Where the lowest frame of the stack returns to: CALL is the word before. [2]: where errors in the lowest frame
- * itself are said to be. */
-const union insn underflow_code[] = {
-    { .i = { OP_CALL, 2, 0, 16 } }, { .i = { OP_UNDERFLOW, 0, 0, 0 } }, { .i = { OP_HALT, 0, 0, 0 } }
-};
-
-/* An empty stack but for a frame whose closure does nothing. */
-value *vm_bottom(struct vm *vm)
-{
-    value *fp = vm->base + 2;
-    if (vm->top < fp + 16)
-        vm->top = fp + 16;
-    FENCE();
-    fp[-2] = (value)&underflow_code[1];
-    fp[-1] = known[KNOWN_BOTTOM];
-    vm->top = fp + 16;
-    return fp;
-}
-
-/* The frame at vm->fp goes on with a call of boot.scm's raise. */
-static bool call_handler(struct vm *vm)
-{
-    const struct code *code = code_of(closure_of(vm->fp[-1])->code);
-    const union insn *call = &code->insn[code_length(code) - 2];
-    unsigned base = call->i.a;
-    if (vm->fp + code->registers > vm->end)
-        return false;
-    vm->top = vm->fp + code->registers;
-    FENCE();
-    vm->fp[base - 1] = known[KNOWN_RAISE];
-    vm->fp[base] = vm->raised;
-    vm->pc = call;
-    return true;
-}
-
-bool vm_run(struct vm *vm, value thunk, value *result)
-{
-    sigjmp_buf jump;
-    vm->underflow = FALSE;
-    vm->winders = NIL;
-    vm->uncaught = false;
-    vm_limit_reset(vm);
-    vm->fp = vm_bottom(vm);
-    vm->fp[1] = thunk;
-    vm->pc = &code_of(closure_of(known[KNOWN_BOTTOM])->code)->insn[0]; /* TAIL 2 0 */
-    vm->jump = &jump;
-    grey_state_save(&vm->state);
-    if (sigsetjmp(jump, 0) != 0) {
-        grey_state_restore(&vm->state);
-        if (known[KNOWN_RAISE] == FALSE || !call_handler(vm)) {
-            vm->jump = NULL;
-            *result = vm->raised;
-            return false;
-        }
-    }
-    value v = loop(vm);
-    vm->jump = NULL;
-    *result = v;
-    return !vm->uncaught;
-}
-
-bool vm_protect(struct vm *vm, void (*fn)(struct vm *vm, void *data), void *data)
-{
-    sigjmp_buf jump;
-    vm->fp = NULL;
-    vm->jump = &jump;
-    grey_state_save(&vm->state);
-    bool done = sigsetjmp(jump, 0) == 0;
-    if (done)
-        fn(vm, data);
-    else
-        grey_state_restore(&vm->state);
-    vm->jump = NULL;
-    return done;
-}
-
-void vm_poll(struct vm *vm)
-{
-    if (vm->limit == NULL)
-        attend(vm, NULL);
-}
-
-static void free_vm(struct vm *vm)
-{
-    if (vm->base != NULL)
-        munmap(vm->base, (size_t)((char *)vm->end - (char *)vm->base));
-    mem_root_free(vm);
-}
-
-/* How much of the thread's own stack C functions may use up: nine tenths of what is left. */
-static char *c_stack_limit(void)
-{
-    char *here = __builtin_frame_address(0), *low = here - (256 << 10);
-    pthread_attr_t attributes;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-        void *start;
-        size_t size;
-        if (pthread_attr_getstack(&attributes, &start, &size) == 0 && (char *)start < here)
-            low = (char *)start;
-        pthread_attr_destroy(&attributes);
-    }
-    size_t left = (size_t)(here - low);
-    if (left > (8u << 20))
-        left = 8u << 20;
-    return here - left / 10 * 9;
-}
-
-struct vm *vm_new(size_t stack_bytes)
-{
-    struct vm *vm = mem_root_block(sizeof *vm);
-    if (vm == NULL)
-        return NULL;
-    size_t least = 4 * RESERVE_WORDS * sizeof(value);
-    size_t bytes = (stack_bytes < least ? least : stack_bytes + 4095) / 4096 * 4096;
-    void *stack = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (stack == MAP_FAILED) {
-        mem_root_free(vm);
-        return NULL;
-    }
-    mem_local_begin(&vm->memory);
-    vm->base = vm->top = stack;
-    vm->end = vm->base + bytes / sizeof(value);
-    vm->limit = vm->end - RESERVE_WORDS;
-    vm->c_limit = c_stack_limit();
-    vm->winders = vm->handlers = vm->parameters = NIL;
-    vm->underflow = vm->thread = vm->raised = vm->source = FALSE;
-    if (mem_stack_attach(vm->base, &vm->top))
-        return vm;
-    free_vm(vm);
-    return NULL;
-}
-
-void vm_delete(struct vm *vm)
-{
-    mem_stack_detach(vm->base); /* first: its memory goes */
-    positions_free(vm);
-    arena_free(vm);
-    free_vm(vm);
-}
-
-/* The closure of lowest frames: calls what is in its register 1, and ends. */
-void vm_begin(struct vm *vm)
-{
-    const union insn code[] = { { .i = { OP_TAIL, 2, 0, 0 } } };
-    value v = code_new(vm, code, 1, 0, false, 12, FALSE, FALSE);
-    mem_write(&known[KNOWN_BOTTOM], closure_new(vm, v, 0));
-}
-
-void vm_interrupt(struct vm *vm)
-{
-    vm->interrupted = 1;
-    vm->limit = NULL;
-}

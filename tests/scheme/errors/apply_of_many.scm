@@ -1,5 +1,5 @@
 ; status: 0
-; prints: (20000000|caught).*and on
+; prints: (9000000|caught).*and on
 (guard (e (#t (display "caught")))
-  (display (apply + (make-list 20000000 1))))
+  (display (apply + (make-list 9000000 1))))
 (display " and on")

@@ -1,4 +1,4 @@
-; says: handler_returns.scm:[34]: .*(handler|return|continu).*
+; says: handler_returns.scm:[234]: .*(handler|return|continu).*
 (with-exception-handler
  (lambda (e) 'ignored)
  (lambda () (raise 'oops)))

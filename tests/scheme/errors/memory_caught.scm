@@ -1,4 +1,4 @@
-; with: GREY_HARD_LIMIT=64M
+; with: GREY_HARD_LIMIT=32M
 ; status: 0
 ; prints: caught caught 100000
 (define (grow n l) (grow (+ n 1) (cons n l)))

@@ -1,5 +1,5 @@
 ; Generators made of call/cc: trees are walked by a producer and a consumer that take turns, each a continuation.
-; The benchmark's size: 12
+; The benchmark's size: 16
 (import (scheme base) (scheme write) (scheme process-context))
 
 (define depth
@@ -64,10 +64,11 @@
          (loop (next)))))))
 
 (define (take n next)
-  (if (= n 0)
-      '()
-      (let ((value (next)))
-        (if (eq? value end) '() (cons value (take (- n 1) next))))))
+  (let loop ((n n) (items '()))
+    (let ((value (if (= n 0) end (next))))
+      (if (eq? value end)
+          (reverse items)
+          (loop (- n 1) (cons value items))))))
 
 ; ---- all permutations, by going back into a choice --------------------------------------------------------------
 (define (permutations items)

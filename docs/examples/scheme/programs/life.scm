@@ -1,5 +1,5 @@
 ; Conway's life on a torus. A generation is a vector of rows, and the next is always made anew.
-; The benchmark's size: 120
+; The benchmark's size: 10000
 (import (scheme base) (scheme write) (scheme process-context))
 
 (define generations

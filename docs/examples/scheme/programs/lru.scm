@@ -1,5 +1,5 @@
 ; A cache that forgets what was not used for longest: a hash table into a doubly linked ring of records.
-; The benchmark's size: 300000
+; The benchmark's size: 900000
 (import (scheme base) (scheme write) (scheme process-context) (srfi 69))
 
 (define requests

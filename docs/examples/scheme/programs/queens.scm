@@ -1,5 +1,5 @@
 ; N queens: counts all solutions, and shows the first. Lists, closures of one argument, deep recursion.
-; The benchmark's size: 10
+; The benchmark's size: 12
 (import (scheme base) (scheme write) (scheme process-context))
 
 (define size

@@ -1,6 +1,6 @@
 ; A prime sieve on threads: each takes the next segment of the numbers from a shared counter, under a mutex,
 ; and strikes out multiples in a bytevector of its own.
-; The benchmark's size: 1000000
+; The benchmark's size: 20000000
 (import (scheme base) (scheme write) (scheme process-context) (srfi 18))
 
 (define limit

@@ -1,5 +1,5 @@
 ; Quicksort, in place on a vector and on lists; both must agree.
-; The benchmark's size: 100000
+; The benchmark's size: 200000
 (import (scheme base) (scheme write) (scheme process-context))
 
 (define size

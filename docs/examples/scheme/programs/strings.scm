@@ -1,5 +1,5 @@
 ; String building: text is made, cut into words, capitalised, reversed, counted and wrapped into lines.
-; The benchmark's size: 2000
+; The benchmark's size: 5000
 (import (scheme base) (scheme char) (scheme write) (scheme process-context))
 
 (define size
