@@ -40,13 +40,20 @@ static_assert(WORKERS_MAX < ROUND, "a round's word has room for the number of it
 
 #define NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))
 
+/* What a word names. */
+struct found {
+    uintptr_t base;
+    struct slot_bits *bits; /* NULL: nothing */
+    uint64_t size;          /* bytes of the slot, 0 of a large object */
+    unsigned bit, trace;    /* of both words; enum trace */
+};
+/* In the pipe. `what` has size, bit and trace (from bits 0, 32, 40 on): one word, so that it is read back as it was
+   written. */
 struct waiting {
     uintptr_t base;
-    struct slot_bits *bits; /* NULL: the word names nothing */
-    uint64_t what;          /* bits 0 to 31: bytes of the slot, 0 of a large object; 32: bit of both words;
-                               40: enum trace. One word, so that it is read back as it was written. */
+    struct slot_bits *bits;
+    uint64_t what;
 };
-#define WAITING(size, bit, trace) ((uint64_t)(size) | (uint64_t)(bit) << 32 | (uint64_t)(trace) << 40)
 
 struct marker {
     struct grey_tracer tracer; /* first: what trace callbacks get */
@@ -85,27 +92,41 @@ static uint64_t coordinator_since; /* [stopped] its thread's CPU time when the c
 
 /* ---- from words to objects ---- */
 
-/* Sizes by class; 0 for those of large objects. */
-static uint32_t class_bytes[CODE_MANAGED];
+/* By class; 0 for those of large objects. */
+static struct {
+    uint64_t magic, bytes;
+} classes[CODE_MANAGED];
 
 /* A large object's page far behind its first, or a span that begins in another arena than the word's. */
-static GREY_COLD struct waiting find_far(uintptr_t word)
+static GREY_COLD struct found find_far(uintptr_t word)
 {
     struct object o;
     if (!object_find(word, &o))
-        return (struct waiting){ .bits = NULL };
+        return (struct found){ .bits = NULL };
     bool large = o.span->code == CODE_MANAGED_LARGE;
-    return (struct waiting){ .base = o.base, .bits = slot_bits_of(o.span->base, o.slot),
-                             .what = WAITING(large ? 0 : o.size, o.slot % 64, o.span->trace) };
+    return (struct found){ .base = o.base, .bits = slot_bits_of(o.span->base, o.slot), .size = large ? 0 : o.size,
+                           .bit = o.slot % 64, .trace = o.span->trace };
+}
+
+/* The slot's first byte. Nearly always the word names it, tags aside: the branch is predicted, and what lies there
+   is fetched before the multiplications are done. */
+GREY_INLINE uintptr_t base_of(uintptr_t word, uintptr_t base)
+{
+    uintptr_t near = word & ~(uintptr_t)7;
+    if (likely(near == base)) {
+        __asm__("" : "+r"(near)); /* or the compiler takes base for it */
+        return near;
+    }
+    return base;
 }
 
 /* What a word between the heap's ends names, if it may name a slot. Two dependent loads, none of the object
    or of its span. */
-GREY_INLINE struct waiting find_slot(const struct marker *m, uintptr_t word)
+GREY_INLINE struct found find_slot(const struct atomicw *arenas, uintptr_t word)
 {
-    const struct waiting none = { .bits = NULL };
-    struct arena *a = m->arenas != NULL ? (struct arena *)aw_load_relaxed(&m->arenas[word >> ARENA_SHIFT])
-                                        : pagemap_arena(word);
+    const struct found none = { .bits = NULL };
+    struct arena *a = likely(arenas != NULL) ? (struct arena *)aw_load_relaxed(&arenas[word >> ARENA_SHIFT])
+                                             : pagemap_arena(word);
     if (unlikely(a == NULL))
         return none;
     size_t page = arena_page(word);
@@ -114,25 +135,20 @@ GREY_INLINE struct waiting find_slot(const struct marker *m, uintptr_t word)
         return none;
     uint32_t offset = entry_offset(entry, word);
     size_t back = offset >> PAGE_SHIFT;
-    unsigned class = code_class(entry_code(entry)), slot = (unsigned)slot_at(class_magic[class], offset);
+    unsigned class = code_class(entry_code(entry)), slot = (unsigned)slot_at(classes[class].magic, offset);
     if (unlikely(back > page || class == code_class(CODE_MANAGED_FAR)))
         return find_far(word);
-    return (struct waiting){ .base = word - offset + slot * class_bytes[class],
-                             .bits = &a->bits[page - back][slot / 64],
-                             .what = WAITING(class_bytes[class], slot % 64, entry_trace(entry)) };
-}
-
-GREY_INLINE uintptr_t waiting_bit(const struct waiting *w)
-{
-    return (uintptr_t)1 << (w->what >> 32 & 63);
+    uint64_t size = classes[class].bytes;
+    return (struct found){ .base = base_of(word, word - offset + slot * size), .bits = &a->bits[page - back][slot / 64], .size = size,
+                           .bit = slot % 64, .trace = entry_trace(entry) };
 }
 
 /* An object, and not marked. Half of all words name what is marked already: those wait for nothing. The
    loads hold nothing up, for the branch is predicted. relaxed: mark_bit() looks again. */
-GREY_INLINE bool is_worth_waiting(const struct waiting *w)
+GREY_INLINE bool is_worth_marking(const struct found *f)
 {
-    uintptr_t alloc = aw_load_relaxed(&w->bits->alloc), mark = aw_load_relaxed(&w->bits->mark);
-    return ((alloc | (without(H3_ALLOC) ? UINTPTR_MAX : 0)) & ~mark & waiting_bit(w)) != 0;
+    uintptr_t alloc = aw_load_relaxed(&f->bits->alloc), mark = aw_load_relaxed(&f->bits->mark);
+    return (((alloc | (without(H3_ALLOC) ? UINTPTR_MAX : 0)) & ~mark) >> f->bit & 1) != 0;
 }
 
 /* ---- scanning ---- */
@@ -277,14 +293,9 @@ GREY_INLINE bool mark_bit(struct marker *m, struct atomicw *word, uintptr_t bit)
     return true;
 }
 
-GREY_INLINE unsigned waiting_trace(const struct waiting *w)
+GREY_INLINE size_t found_size(const struct found *f)
 {
-    return (unsigned)(w->what >> 40);
-}
-
-static size_t waiting_size(const struct waiting *w)
-{
-    return likely((uint32_t)w->what != 0) ? (uint32_t)w->what : pagemap_record(w->base)->pages * PAGE_BYTES;
+    return likely(f->size != 0) ? f->size : pagemap_record(f->base)->pages * PAGE_BYTES;
 }
 
 /* No memory for the queue: the object is marked now and its span set down, so that all its marked objects
@@ -310,6 +321,7 @@ static void push_overflow(struct marker *m, uintptr_t word)
 struct hot {
     uintptr_t *sp, *bottom, *end;
     uintptr_t low, range;
+    const struct atomicw *arenas;
     uint64_t objects, bytes;
     unsigned head, waiting;
 };
@@ -346,81 +358,106 @@ GREY_INLINE void scan_pairs(struct hot *h, const uintptr_t *from, size_t bytes)
 }
 
 /* A newly marked object is scanned: here if it is small and conservative. */
-GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct waiting *w)
+GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct found *f)
 {
-    size_t size = (uint32_t)w->what;
     h->objects++;
-    if (likely(waiting_trace(w) == TRACE_CONSERVATIVE && size - 1 < SMALL_BYTES && !memcheck_on)
+    if (likely(f->trace == TRACE_CONSERVATIVE && f->size - 1 < SMALL_BYTES && !memcheck_on)
         && likely((size_t)(h->end - h->sp) >= SMALL_BYTES / sizeof(uintptr_t))) {
-        h->bytes += size;
-        scan_pairs(h, (const uintptr_t *)w->base, size);
+        h->bytes += f->size;
+        scan_pairs(h, (const uintptr_t *)f->base, f->size);
         return;
     }
-    size = waiting_size(w);
+    size_t size = found_size(f);
     h->bytes += size;
-    if (waiting_trace(w) != TRACE_NONE) {
+    if (f->trace != TRACE_NONE) {
         save(m, h);
-        scan_other(m, w->base, waiting_trace(w), size);
+        scan_other(m, f->base, f->trace, size);
         load(m, h);
     }
 }
 
+/* At the end of the pipe. */
+GREY_INLINE void finish(struct marker *m, struct hot *h, struct waiting w)
+{
+    struct found f = { .base = w.base, .bits = w.bits, .size = (uint32_t)w.what, .bit = w.what >> 32 & 63,
+                       .trace = (unsigned)(w.what >> 40) };
+    if (mark_bit(m, &f.bits->mark, (uintptr_t)1 << f.bit))
+        scan_marked(m, h, &f);
+}
+
 /* The stack is empty: what has waited longest comes out of the pipe. Of a list that is one at a time; of several
    lists each waits while the others go on. */
-GREY_INLINE bool take_oldest(struct marker *m, struct hot *h)
+GREY_INLINE void take_oldest(struct marker *m, struct hot *h)
 {
-    if (h->waiting == 0)
-        return false;
-    struct waiting *out = &m->pipe[(h->head - h->waiting) % PIPE];
+    struct waiting out = m->pipe[(h->head - h->waiting) % PIPE];
     h->waiting--;
-    if (mark_bit(m, &out->bits->mark, waiting_bit(out)))
-        scan_marked(m, h, out);
-    return true;
+    finish(m, h, out);
 }
 
 /* Into the pipe; what has waited longest comes out if it is full. */
-GREY_INLINE void put_newest(struct marker *m, struct hot *h, const struct waiting *in)
+GREY_INLINE void put_newest(struct marker *m, struct hot *h, const struct found *f)
 {
     struct waiting *place = &m->pipe[h->head], out = *place;
-    place->base = in->base;
-    place->bits = in->bits;
-    place->what = in->what;
+    __builtin_prefetch((const void *)f->base);
+    place->base = f->base;
+    place->bits = f->bits;
+    place->what = f->size | (uint64_t)f->bit << 32 | (uint64_t)f->trace << 40;
     h->head = (h->head + 1) % PIPE;
     if (unlikely(h->waiting < PIPE))
         h->waiting++;
-    else if (mark_bit(m, &out.bits->mark, waiting_bit(&out)))
-        scan_marked(m, h, &out);
+    else
+        finish(m, h, out);
+}
+
+/* From the spare packet or from others; 0 when the marker has nothing left and there is nothing in the pool. */
+static GREY_NOINLINE uintptr_t next_slowly(struct marker *m, struct hot *h)
+{
+    save(m, h);
+    uintptr_t word = queue_pop(&m->queue);
+    load(m, h);
+    return word;
+}
+
+static GREY_NOINLINE void share(struct marker *m, struct hot *h)
+{
+    save(m, h);
+    queue_share(&m->queue);
+    load(m, h);
+}
+
+static GREY_NOINLINE void next_piece(struct marker *m, struct hot *h, uintptr_t word)
+{
+    save(m, h);
+    scan_piece(m, word & ~PIECE_TAG);
+    load(m, h);
 }
 
 /* Until the marker has nothing left and there is nothing in the pool (true), or for so many words. */
 NO_SANITIZE static bool drain(struct marker *m, size_t words)
 {
-    struct hot h = { .low = m->low, .range = m->range };
+    struct hot h = { .low = m->low, .range = m->range, .arenas = m->arenas };
     bool done = false;
     load(m, &h);
     for (size_t n = 0; n < words; n++) {
-        if (unlikely(h.sp == h.bottom) && take_oldest(m, &h))
+        uintptr_t word;
+        if (likely(h.sp != h.bottom)) {
+            word = *--h.sp;
+        } else if (h.waiting > 0) {
+            take_oldest(m, &h);
             continue;
-        uintptr_t word = likely(h.sp != h.bottom) ? *--h.sp : 0;
-        bool share = unlikely(n % SHARE_EVERY == 0) && !m->alone && a32_load_relaxed(&all.idle) != 0;
-        if (unlikely(word == 0 || share || (word & PIECE_TAG) != 0)) {
-            save(m, &h);
-            word = word == 0 ? queue_pop(&m->queue) : word;
-            if (share)
-                queue_share(&m->queue);
-            if ((word & PIECE_TAG) != 0)
-                scan_piece(m, word & ~PIECE_TAG);
-            load(m, &h);
-            if ((done = word == 0))
-                break;
-            if ((word & PIECE_TAG) != 0)
-                continue;
+        } else if ((word = next_slowly(m, &h)) == 0) {
+            done = true;
+            break;
         }
-        struct waiting in = find_slot(m, word);
-        if (in.bits == NULL || !is_worth_waiting(&in))
+        if (unlikely(n % SHARE_EVERY == 0) && !m->alone && a32_load_relaxed(&all.idle) != 0)
+            share(m, &h);
+        if (unlikely((word & PIECE_TAG) != 0)) {
+            next_piece(m, &h, word);
             continue;
-        __builtin_prefetch((const void *)in.base);
-        put_newest(m, &h, &in);
+        }
+        struct found f = find_slot(h.arenas, word);
+        if (f.bits != NULL && is_worth_marking(&f))
+            put_newest(m, &h, &f);
     }
     save(m, &h);
     m->objects += h.objects;
@@ -602,8 +639,8 @@ bool mark_is_missing(uintptr_t word)
 {
     if (!may_be_managed(coordinator, word))
         return false;
-    struct waiting w = find_slot(coordinator, word);
-    return w.bits != NULL && is_worth_waiting(&w);
+    struct found f = find_slot(coordinator->arenas, word);
+    return f.bits != NULL && is_worth_marking(&f);
 }
 
 bool mark_object(const struct object *o)
@@ -647,7 +684,7 @@ bool mark_init(void)
         return false;
     all.cpus = limits_cpus("");
     for (unsigned class = CLASS_SMALL_FIRST; class <= CLASS_SMALL_LAST; class++)
-        class_bytes[class] = size_classes[class].size;
+        classes[class].magic = class_magic[class], classes[class].bytes = size_classes[class].size;
     return true;
 }
 
