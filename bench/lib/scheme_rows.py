@@ -26,10 +26,11 @@ MIB = 128  # what is warmed for a program
 TABLE = {
     "greyspan": ("scheme", {}, "libgmp-dev"),
     "libgc": ("scheme-libgc", {}, "libgc-dev"),
+    "libgc-plain": ("scheme-libgc-plain", {}, "libgc-dev"),
     "guile": ("guile", {}, "guile-3.0"),
     "lua": ("lua5.4", {}, "lua5.4"),
 }
-INTERPRETERS = ("scheme", "scheme-libgc")  # ours: the same sources
+INTERPRETERS = ("scheme", "scheme-libgc", "scheme-libgc-plain")  # ours: the same sources
 
 
 @dataclass

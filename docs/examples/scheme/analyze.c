@@ -7,7 +7,7 @@
  *                 assignment), or that may be used before they have a value. */
 #include "compile.h"
 
-/* ---- find_loops ------------------------------------------------------------------------------------------- */
+/* ---- find_loops -------------------------------------------------------------------------------------- */
 
 /* How often v is called as the last thing that n does. */
 static int last_calls(const struct node *n, const struct variable *v, int parameters)
@@ -64,7 +64,7 @@ static void find_loops(struct vm *vm, struct node *n)
         loops_of(vm, n);
 }
 
-/* ---- resolve ----------------------------------------------------------------------------------------------- */
+/* ---- resolve ----------------------------------------------------------------------------------------- */
 
 static void capture(struct vm *vm, struct lambda *l, struct variable *v)
 {
@@ -88,8 +88,11 @@ static void use(struct vm *vm, struct variable *v, struct lambda *l)
         v->boxed = true;
         v->bound = NULL;
     }
-    for (; l != v->owner && l != v->bound; l = l->outer)
+    for (; l != v->owner && l != v->bound; l = l->outer) {
+        if (l == NULL)
+            fail(vm, CONDITION_SYNTAX, NIL, "syntax: a macro uses a variable outside of its scope");
         capture(vm, l, v);
+    }
     if (v->sets > 0)
         v->boxed = true;
 }

@@ -405,6 +405,7 @@
   (%load-port (current-input-port) "stdin"))
 
 (define (%repl)
+  (%source "stdin")
   (let ((form (%read-noted (current-input-port))))
     (if (eof-object? form)
         (newline)

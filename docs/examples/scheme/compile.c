@@ -1,30 +1,10 @@
 /* From nodes to instructions. Each expression has a destination: a register, a return, or nothing. Registers are
  * handed out like a stack (height); a call's frame begins at its end. */
-#include "compile.h"
+#include "generate.h"
 
-enum { RETURNED = -1, IGNORED = -2 }; /* destinations that are no registers */
 enum { REGISTERS_MAX = 0x7ff0 };
 
-/* ---- instructions and labels -------------------------------------------------------------------------------- */
-
-struct jump {
-    int at, label;
-};
-
-struct generator { /* of one lambda; everything in the arena */
-    struct vm *vm;
-    struct lambda *lambda;
-    union insn *code;
-    int count, room;
-    int *label; /* where they are; -1: not yet */
-    int labels, label_room;
-    struct jump *jump;
-    int jumps, jump_room;
-    struct line *lines;
-    int line_count, line_room;
-    int line; /* of what is being compiled */
-    int height, highest;
-};
+/* ---- instructions and labels ------------------------------------------------------------------------- */
 
 static void *grown(struct vm *vm, void *old, int *room, int count, size_t size)
 {
@@ -43,7 +23,7 @@ static union insn *emit_raw(struct generator *g)
     return &g->code[g->count++];
 }
 
-static void emit(struct generator *g, enum operation op, int a, int b, int c)
+void emit(struct generator *g, enum operation op, int a, int b, int c)
 {
     if (g->line > 0 && (g->line_count == 0 || g->lines[g->line_count - 1].line != (uint32_t)g->line)) {
         g->lines = grown(g->vm, g->lines, &g->line_room, g->line_count, sizeof *g->lines);
@@ -52,25 +32,25 @@ static void emit(struct generator *g, enum operation op, int a, int b, int c)
     emit_raw(g)->i = (struct operands){ (uint16_t)op, (uint16_t)a, (uint16_t)b, (uint16_t)c };
 }
 
-static void emit_word(struct generator *g, value v)
+void emit_word(struct generator *g, value v)
 {
     emit_raw(g)->word = v;
 }
 
-static int label_new(struct generator *g)
+int label_new(struct generator *g)
 {
     g->label = grown(g->vm, g->label, &g->label_room, g->labels, sizeof *g->label);
     g->label[g->labels] = -1;
     return g->labels++;
 }
 
-static void place(struct generator *g, int label)
+void place(struct generator *g, int label)
 {
     g->label[label] = g->count;
 }
 
 /* A jump's distance is put into its c, or b and c, when all labels are placed. */
-static void emit_jump(struct generator *g, enum operation op, int a, int b, int label)
+void emit_jump(struct generator *g, enum operation op, int a, int b, int label)
 {
     g->jump = grown(g->vm, g->jump, &g->jump_room, g->jumps, sizeof *g->jump);
     g->jump[g->jumps++] = (struct jump){ g->count, label };
@@ -99,7 +79,7 @@ static void settle_jumps(struct generator *g)
     }
 }
 
-static int allocate(struct generator *g, int count)
+int allocate(struct generator *g, int count)
 {
     int first = g->height;
     g->height += count;
@@ -110,12 +90,9 @@ static int allocate(struct generator *g, int count)
     return first;
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------------ */
 
-static void generate(struct generator *g, struct node *n, int to);
-static void generate_test(struct generator *g, struct node *n, int label, bool sense);
-
-static void emit_constant(struct generator *g, value v, int to)
+void emit_constant(struct generator *g, value v, int to)
 {
     if (v <= UINT32_MAX) {
         emit(g, OP_SMALL, to, (int)(v & 0xffff), (int)(v >> 16));
@@ -146,7 +123,7 @@ static void emit_reference(struct generator *g, const struct variable *v, int to
 }
 
 /* A register that has the value: a variable's own where nothing can change it meanwhile. */
-static int operand(struct generator *g, struct node *n)
+int operand(struct generator *g, struct node *n)
 {
     const struct variable *v = n->variable;
     if (n->type == NODE_LOCAL && v->owner == g->lambda && !v->boxed && v->sets == 0)
@@ -157,7 +134,7 @@ static int operand(struct generator *g, struct node *n)
 }
 
 /* A value is in a register; it should be where `to` says. */
-static void deliver(struct generator *g, int from, int to)
+void deliver(struct generator *g, int from, int to)
 {
     if (to == RETURNED)
         emit(g, OP_RETURN, from, 0, 0);
@@ -166,7 +143,7 @@ static void deliver(struct generator *g, int from, int to)
 }
 
 /* Where to put a value on its way. */
-static int place_for(struct generator *g, int to)
+int place_for(struct generator *g, int to)
 {
     return to >= 0 ? to : allocate(g, 1);
 }
@@ -227,165 +204,7 @@ static void generate_global_set(struct generator *g, struct node *n, int to)
     }
 }
 
-/* ---- tests ------------------------------------------------------------------------------------------------------- */
-
-/* Primitives that are instructions, as long as their names have not been given other values. */
-enum inline_kind { INLINE_OP, INLINE_NARY, INLINE_EFFECT, INLINE_TEST, INLINE_ZERO, INLINE_NOT };
-static const struct integrable {
-    const char *name;
-    int operands;
-    enum operation op; /* tests: the one that jumps if so */
-    enum inline_kind kind;
-} integrables[] = {
-    { "+", 2, OP_ADD, INLINE_NARY },
-    { "*", 2, OP_MUL, INLINE_NARY },
-    { "-", 2, OP_SUB, INLINE_OP },
-    { "/", 2, OP_DIV, INLINE_OP },
-    { "quotient", 2, OP_QUOTIENT, INLINE_OP },
-    { "truncate-quotient", 2, OP_QUOTIENT, INLINE_OP },
-    { "remainder", 2, OP_REMAINDER, INLINE_OP },
-    { "truncate-remainder", 2, OP_REMAINDER, INLINE_OP },
-    { "modulo", 2, OP_MODULO, INLINE_OP },
-    { "floor-remainder", 2, OP_MODULO, INLINE_OP },
-    { "cons", 2, OP_CONS, INLINE_OP },
-    { "car", 1, OP_CAR, INLINE_OP },
-    { "cdr", 1, OP_CDR, INLINE_OP },
-    { "cadr", 1, OP_CADR, INLINE_OP },
-    { "cddr", 1, OP_CDDR, INLINE_OP },
-    { "caar", 1, OP_CAAR, INLINE_OP },
-    { "cdar", 1, OP_CDAR, INLINE_OP },
-    { "set-car!", 2, OP_SET_CAR, INLINE_EFFECT },
-    { "set-cdr!", 2, OP_SET_CDR, INLINE_EFFECT },
-    { "vector-ref", 2, OP_VECTOR_REF, INLINE_OP },
-    { "vector-set!", 3, OP_VECTOR_SET, INLINE_EFFECT },
-    { "vector-length", 1, OP_VECTOR_LENGTH, INLINE_OP },
-    { "string-ref", 2, OP_STRING_REF, INLINE_OP },
-    { "eqv?", 2, OP_EQV, INLINE_OP },
-    { "null?", 1, OP_IF_NULL, INLINE_TEST },
-    { "pair?", 1, OP_IF_PAIR, INLINE_TEST },
-    { "eq?", 2, OP_IF_EQ, INLINE_TEST },
-    { "=", 2, OP_IF_NUM_EQ, INLINE_TEST },
-    { "<", 2, OP_IF_LT, INLINE_TEST },
-    { "<=", 2, OP_IF_LE, INLINE_TEST },
-    { ">", 2, OP_IF_GT, INLINE_TEST },
-    { ">=", 2, OP_IF_GE, INLINE_TEST },
-    { "zero?", 1, OP_IF_NUM_EQ_I, INLINE_ZERO },
-    { "not", 1, OP_IF_FALSE, INLINE_NOT },
-};
-enum { INTEGRABLES = sizeof integrables / sizeof *integrables };
-
-/* The instruction for a call's operator; NULL: none. A primitive's head.flags is its row, from 1. */
-static const struct integrable *integrable(const struct node *n)
-{
-    if (n->type != NODE_CALL)
-        return NULL;
-    const struct node *f = n->item[0];
-    value p = f->type == NODE_CONSTANT ? f->constant : FALSE;
-    if (f->type == NODE_GLOBAL && (symbol_of(f->constant)->head.flags & FLAG_INTEGRABLE) != 0)
-        p = symbol_of(f->constant)->global;
-    if (!is_primitive(p) || primitive_of(p)->head.flags == 0)
-        return NULL;
-    const struct integrable *i = &integrables[primitive_of(p)->head.flags - 1];
-    return n->count - 1 == i->operands || (i->kind == INLINE_NARY && n->count > 3) ? i : NULL;
-}
-
-static bool is_small(const struct node *n, int *out)
-{
-    if (n->type != NODE_CONSTANT || !is_fixnum(n->constant))
-        return false;
-    intptr_t v = fixnum_of(n->constant);
-    *out = (int)v;
-    return v > INT16_MIN && v <= INT16_MAX;
-}
-
-/* The comparison with a small constant on its right; its mirror image is for one on its left. */
-static enum operation immediate_test(enum operation op, bool mirrored)
-{
-    switch (op) {
-    case OP_IF_NUM_EQ: return OP_IF_NUM_EQ_I;
-    case OP_IF_LT: return mirrored ? OP_IF_GT_I : OP_IF_LT_I;
-    case OP_IF_LE: return mirrored ? OP_IF_GE_I : OP_IF_LE_I;
-    case OP_IF_GT: return mirrored ? OP_IF_LT_I : OP_IF_GT_I;
-    case OP_IF_GE: return mirrored ? OP_IF_LE_I : OP_IF_GE_I;
-    default: return OP_COUNT;
-    }
-}
-
-static void inline_test(struct generator *g, const struct integrable *i, struct node *n, int label, bool sense)
-{
-    int no = sense ? 0 : 1, a, b = 0; /* each test is followed by its opposite */
-    struct node *left = n->item[1], *right = n->count > 2 ? n->item[2] : NULL;
-    enum operation op = i->op;
-    if (right == NULL) {
-        a = operand(g, left);
-    } else if (immediate_test(op, false) != OP_COUNT && is_small(right, &b)) {
-        op = immediate_test(op, false);
-        a = operand(g, left);
-    } else if (immediate_test(op, false) != OP_COUNT && is_small(left, &b)) {
-        op = immediate_test(op, true);
-        a = operand(g, right);
-    } else {
-        a = operand(g, left);
-        b = operand(g, right);
-    }
-    g->line = n->line;
-    emit_jump(g, op + no, a, b, label);
-}
-
-/* Jumps when all items are true (all) or when one is. */
-static void logic_test(struct generator *g, struct node *n, int label, bool sense)
-{
-    bool all = n->type == NODE_AND;
-    int skip = label_new(g);
-    for (int i = 0; i < n->count - 1; i++)
-        generate_test(g, n->item[i], sense == all ? skip : label, !all);
-    generate_test(g, n->item[n->count - 1], label, sense);
-    place(g, skip);
-}
-
-/* Jumps to the label if n is true (sense) or if it is not. */
-static void generate_test(struct generator *g, struct node *n, int label, bool sense)
-{
-    int height = g->height;
-    const struct integrable *i = integrable(n);
-    if (i != NULL && i->kind == INLINE_NOT) {
-        generate_test(g, n->item[1], label, !sense);
-    } else if (i != NULL && i->kind >= INLINE_TEST) {
-        inline_test(g, i, n, label, sense);
-    } else if (n->type == NODE_CONSTANT) {
-        if (is_true(n->constant) == sense)
-            emit_jump(g, OP_JUMP, 0, 0, label);
-    } else if (n->type == NODE_AND || n->type == NODE_OR) {
-        logic_test(g, n, label, sense);
-    } else if (n->type == NODE_IF) {
-        int otherwise = label_new(g), end = label_new(g);
-        generate_test(g, n->item[0], otherwise, false);
-        generate_test(g, n->item[1], label, sense);
-        emit_jump(g, OP_JUMP, 0, 0, end);
-        place(g, otherwise);
-        generate_test(g, n->item[2], label, sense);
-        place(g, end);
-    } else {
-        int a = operand(g, n);
-        emit_jump(g, sense ? OP_UNLESS_FALSE : OP_IF_FALSE, a, 0, label);
-    }
-    g->height = height;
-}
-
-static void generate_boolean(struct generator *g, struct node *n, int to)
-{
-    int no = label_new(g), end = label_new(g), at = place_for(g, to);
-    generate_test(g, n, no, false);
-    emit_constant(g, TRUE, at);
-    if (to == RETURNED)
-        emit(g, OP_RETURN, at, 0, 0);
-    else
-        emit_jump(g, OP_JUMP, 0, 0, end);
-    place(g, no);
-    emit_constant(g, FALSE, at);
-    place(g, end);
-    deliver(g, at, to);
-}
+/* ---- conditionals ------------------------------------------------------------------------------------ */
 
 static void generate_if(struct generator *g, struct node *n, int to)
 {
@@ -416,53 +235,7 @@ static void generate_logic(struct generator *g, struct node *n, int to)
         deliver(g, at, to);
 }
 
-/* ---- calls --------------------------------------------------------------------------------------------------------- */
-
-static void inline_operation(struct generator *g, const struct integrable *i, struct node *n, int to)
-{
-    int r[3] = { 0, 0, 0 }, small, height = g->height;
-    bool commutes = i->op == OP_ADD;
-    if (commutes && is_small(n->item[1], &small)) { /* (+ 1 x) */
-        struct node *left = n->item[1];
-        n->item[1] = n->item[2];
-        n->item[2] = left;
-    }
-    bool immediate = (commutes || i->op == OP_SUB) && is_small(n->item[2], &small);
-    for (int k = 0; k < (immediate ? 1 : i->operands); k++)
-        r[k] = operand(g, n->item[k + 1]);
-    g->line = n->line;
-    g->height = height;
-    if (i->kind == INLINE_EFFECT) {
-        emit(g, i->op, r[0], r[1], r[2]);
-        if (to == IGNORED)
-            return;
-        int at = place_for(g, to);
-        emit_constant(g, VOID, at);
-        deliver(g, at, to);
-        return;
-    }
-    int at = place_for(g, to);
-    if (immediate)
-        emit(g, i->op == OP_SUB ? OP_SUB_I : OP_ADD_I, at, r[0], small);
-    else
-        emit(g, i->op, at, r[0], r[1]);
-    deliver(g, at, to);
-}
-
-/* (+ a b c ...): the first two into a register of its own, for the others may mention the destination. */
-static void inline_chain(struct generator *g, const struct integrable *i, struct node *n, int to)
-{
-    struct node first = *n;
-    int sum = allocate(g, 1), at = place_for(g, to);
-    first.count = 3;
-    inline_operation(g, i, &first, sum);
-    for (int k = 3; k < n->count; k++) {
-        int more = operand(g, n->item[k]);
-        g->line = n->line;
-        emit(g, i->op, k == n->count - 1 ? at : sum, sum, more);
-    }
-    deliver(g, at, to);
-}
+/* ---- calls ------------------------------------------------------------------------------------------- */
 
 static bool mentions(const struct node *n, const struct variable *v)
 {
@@ -476,17 +249,14 @@ static bool mentions(const struct node *n, const struct variable *v)
     return n->body != NULL && mentions(n->body, v);
 }
 
-/* A call of a loop: new values for its variables, all at once, and a jump; or its code, where it is first
- * entered. */
-static void generate_loop_call(struct generator *g, struct node *call)
+/* New values for variables, all at once: where an argument mentions a variable that an earlier one is to change,
+ * or may change its own before it has read it, the value waits in a register. */
+static void rebind(struct generator *g, struct node *call, struct variable **p, int count)
 {
-    struct node *loop = call->item[0]->variable->loop;
-    struct variable **p = loop->lambda->parameters;
-    int count = loop->lambda->count, height = g->height;
-    int *from = arena_alloc(g->vm, (size_t)(count + 1) * sizeof *from);
+    int height = g->height, *from = arena_alloc(g->vm, (size_t)(count + 1) * sizeof *from);
     for (int i = 0; i < count; i++) {
         struct node *n = call->item[i + 1];
-        bool later = mentions(n, p[i]) && (n->type != NODE_CALL || n->count > 3); /* may write before it reads */
+        bool later = mentions(n, p[i]) && (n->type != NODE_CALL || n->count > 3);
         for (int k = i + 1; k < count; k++)
             later = later || mentions(call->item[k + 1], p[i]);
         from[i] = p[i]->reg;
@@ -501,16 +271,36 @@ static void generate_loop_call(struct generator *g, struct node *call)
         if (from[i] != p[i]->reg)
             emit(g, OP_MOVE, p[i]->reg, from[i], 0);
     g->height = height;
+}
+
+static void box_parameters(struct generator *g, const struct lambda *l)
+{
+    for (int i = 0; i < l->count; i++)
+        if (l->parameters[i]->boxed)
+            emit(g, OP_MAKE_BOX, l->parameters[i]->reg, l->parameters[i]->reg, 0);
+}
+
+/* A jump to the loop's beginning; or its code, where it is first entered. */
+static void generate_loop_call(struct generator *g, struct node *call)
+{
+    struct node *loop = call->item[0]->variable->loop;
+    rebind(g, call, loop->lambda->parameters, loop->lambda->count);
     if (loop->label >= 0) {
         emit_jump(g, OP_LOOP, 0, 0, loop->label);
         return;
     }
     loop->label = label_new(g);
     place(g, loop->label);
-    for (int i = 0; i < count; i++)
-        if (p[i]->boxed)
-            emit(g, OP_MAKE_BOX, p[i]->reg, p[i]->reg, 0);
+    box_parameters(g, loop->lambda);
     generate(g, loop->lambda->body, loop->destination);
+}
+
+/* The procedure calls itself, and that is all that is left to do. */
+static bool is_again(const struct generator *g, const struct node *n, int to)
+{
+    const struct variable *v = n->item[0]->type == NODE_LOCAL ? n->item[0]->variable : NULL;
+    return to == RETURNED && v != NULL && v->bound == g->lambda && !g->lambda->rest
+           && n->count == g->lambda->count + 1;
 }
 
 static void generate_call(struct generator *g, struct node *n, int to)
@@ -521,12 +311,13 @@ static void generate_call(struct generator *g, struct node *n, int to)
         generate_loop_call(g, n);
         return;
     }
-    if (i != NULL && i->kind >= INLINE_TEST) {
-        generate_boolean(g, n, to);
+    if (is_again(g, n, to)) {
+        rebind(g, n, g->lambda->parameters, g->lambda->count);
+        emit_jump(g, OP_LOOP, 0, 0, g->start);
         return;
     }
     if (i != NULL) {
-        (i->kind == INLINE_NARY && n->count > 3 ? inline_chain : inline_operation)(g, i, n, to);
+        generate_inline(g, i, n, to);
         return;
     }
     if (to >= 0 && to == g->height - 1)
@@ -549,7 +340,7 @@ static void generate_call(struct generator *g, struct node *n, int to)
         deliver(g, base - 2, to);
 }
 
-/* ---- bindings ------------------------------------------------------------------------------------------------------- */
+/* ---- bindings ---------------------------------------------------------------------------------------- */
 
 static void generate_let(struct generator *g, struct node *n, int to)
 {
@@ -622,7 +413,7 @@ static void generate_loop(struct generator *g, struct node *n, int to)
     generate(g, n->body, to);
 }
 
-/* ---- any node ---------------------------------------------------------------------------------------------------------- */
+/* ---- any node ---------------------------------------------------------------------------------------- */
 
 static void generate_simple(struct generator *g, struct node *n, int to)
 {
@@ -645,7 +436,7 @@ static void generate_simple(struct generator *g, struct node *n, int to)
     deliver(g, at, to);
 }
 
-static void generate(struct generator *g, struct node *n, int to)
+void generate(struct generator *g, struct node *n, int to)
 {
     int height = g->height;
     depth_check(g->vm);
@@ -683,9 +474,9 @@ static value compile_lambda(struct vm *vm, struct lambda *l)
     depth_check(vm);
     for (int i = 0; i < l->count; i++)
         l->parameters[i]->reg = allocate(&g, 1);
-    for (int i = 0; i < l->count; i++)
-        if (l->parameters[i]->boxed)
-            emit(&g, OP_MAKE_BOX, i, i, 0);
+    g.start = label_new(&g);
+    place(&g, g.start);
+    box_parameters(&g, l);
     generate(&g, l->body, RETURNED);
     settle_jumps(&g);
     unsigned registers = (unsigned)g.highest + 3; /* three for the call of an error's handler */
@@ -694,7 +485,7 @@ static value compile_lambda(struct vm *vm, struct lambda *l)
         if (op == OP_CALL)
             g.code[at].i.c = (uint16_t)registers;
         at += op == OP_CONSTANT || op == OP_GLOBAL || op == OP_SET_GLOBAL || op == OP_DEFINE_GLOBAL
-              || op == OP_GLOBAL_CALL || op == OP_GLOBAL_TAIL;
+              || op == OP_GLOBAL_CALL || op == OP_GLOBAL_TAIL || op == OP_IF_EQ_K || op == OP_UNLESS_EQ_K;
         if (op == OP_CLOSURE)
             at += 1 + (g.code[at].i.b + 3) / 4;
     }
@@ -716,29 +507,4 @@ value compile_toplevel(struct vm *vm, value form)
     value thunk = closure_new(vm, compile_lambda(vm, l), 0);
     arena_reset(vm);
     return thunk;
-}
-
-/* The primitive behind an instruction, and behind a test's opposite. */
-static void general_set(enum operation op, value primitive)
-{
-    vm_general(op, primitive_of(primitive)->info);
-    if (op >= OP_IF_FALSE)
-        vm_general(op + 1, primitive_of(primitive)->info);
-}
-
-void compile_begin(struct vm *vm)
-{
-    for (int i = 0; i < INTEGRABLES; i++) {
-        struct symbol *s = symbol_of(symbol(vm, integrables[i].name));
-        if (!is_primitive(s->global))
-            continue;
-        primitive_of(s->global)->head.flags = (uint8_t)(i + 1);
-        general_set(integrables[i].op, s->global);
-        s->head.flags |= FLAG_INTEGRABLE;
-        enum operation immediate = immediate_test(integrables[i].op, false);
-        if (immediate != OP_COUNT)
-            general_set(immediate, s->global);
-    }
-    general_set(OP_ADD_I, symbol_of(symbol(vm, "+"))->global);
-    general_set(OP_SUB_I, symbol_of(symbol(vm, "-"))->global);
 }

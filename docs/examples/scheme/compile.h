@@ -88,8 +88,10 @@ union insn {
 
 /* Tests come in pairs: jump if, jump if not. */
 #define TESTS(X)                                                                                             \
-    X(FALSE) X(NULL) X(PAIR) X(EQ) X(NUM_EQ) X(LT) X(LE) X(GT) X(GE)                                                                         \
-    X(NUM_EQ_I) X(LT_I) X(LE_I) X(GT_I) X(GE_I)
+    X(FALSE) X(NULL) X(PAIR) X(NUMBER) X(TYPE) /* a is an object of type b */                               \
+    X(EQ) X(EQV) X(CHAR_EQ) X(EQ_K)            /* _K: a and the next word */                                \
+    X(NUM_EQ) X(LT) X(LE) X(GT) X(GE)                                                                       \
+    X(NUM_EQ_I) X(LT_I) X(LE_I) X(GT_I) X(GE_I) /* a and the number b */
 
 #define OPERATIONS(X)                                                                                        \
     X(MOVE)    /* a <- b */                                                                                 \
@@ -108,8 +110,8 @@ union insn {
     X(CALL) X(TAIL) /* see above */                                                                         \
     X(RETURN)       /* a */                                                                                 \
     X(ADD) X(SUB) X(MUL) X(DIV) X(QUOTIENT) X(REMAINDER) X(MODULO) X(ADD_I) X(SUB_I) /* a <- b, c */                 \
-    X(CONS) X(CAR) X(CDR) X(CADR) X(CDDR) X(CAAR) X(CDAR) X(SET_CAR) X(SET_CDR)                             \
-    X(VECTOR_REF) X(VECTOR_SET) X(VECTOR_LENGTH) X(STRING_REF) X(EQV)                                       \
+    X(CONS) X(CAR) X(CDR) X(CADR) X(CDDR) X(CAAR) X(CDAR) X(CADDR) X(SET_CAR) X(SET_CDR)                    \
+    X(VECTOR_REF) X(VECTOR_SET) X(VECTOR_LENGTH) X(STRING_REF) X(BYTES_REF) X(BYTES_SET)                    \
     X(RECORD_REF) X(RECORD_SET) X(RECORD_TEST) X(RECORD_MAKE) /* control.c; the type is free variable 0 */          \
     X(UNDERFLOW) X(HALT) X(BAD_RETURN)
 

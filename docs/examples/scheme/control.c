@@ -8,7 +8,7 @@
 
 extern char **environ;
 
-/* ---- code ------------------------------------------------------------------------------------------------ */
+/* ---- code -------------------------------------------------------------------------------------------- */
 
 value code_new(struct vm *vm, const union insn *insn, size_t count, unsigned parameters, bool rest,
                unsigned registers, value name, value lines)
@@ -146,7 +146,7 @@ const union insn *continuation_underflow(struct vm *vm, value **end)
     return pc;
 }
 
-/* ---- conditions ---------------------------------------------------------------------------------------------- */
+/* ---- conditions -------------------------------------------------------------------------------------- */
 
 value condition_new(struct vm *vm, enum condition_kind kind, value message, value irritants)
 {
@@ -327,7 +327,7 @@ static value p_is_read_error(struct vm *vm, int argc, value *argv)
     return boolean(is_kind(argv[0], CONDITION_READ));
 }
 
-/* ---- the dynamic state: handlers, winders, parameters --------------------------------------------------------- */
+/* ---- the dynamic state: handlers, winders, parameters ------------------------------------------------ */
 
 #define STATE(field)                                                                                  \
     static value p_##field(struct vm *vm, int argc, value *argv)                                      \
@@ -365,7 +365,7 @@ static value p_parameter_converter(struct vm *vm, int argc, value *argv)
     return parameter_of(argv[0])->converter;
 }
 
-/* ---- procedures and values --------------------------------------------------------------------------------------- */
+/* ---- procedures and values --------------------------------------------------------------------------- */
 
 static value p_is_procedure(struct vm *vm, int argc, value *argv)
 {
@@ -409,7 +409,7 @@ static value p_arity(struct vm *vm, int argc, value *argv)
     return cons(vm, fixnum(min), max < 0 ? FALSE : fixnum(max));
 }
 
-/* ---- records: procedures of one instruction ------------------------------------------------------------------ */
+/* ---- records: procedures of one instruction ---------------------------------------------------------- */
 
 static value p_make_record_type(struct vm *vm, int argc, value *argv)
 {
@@ -480,7 +480,7 @@ static value p_record_setter(struct vm *vm, int argc, value *argv)
     return record_procedure(vm, argv[0], argv[1], 2, (struct operands){ OP_RECORD_SET, 0, 0, field });
 }
 
-/* ---- the process ------------------------------------------------------------------------------------------------------ */
+/* ---- the process ------------------------------------------------------------------------------------- */
 
 static value p_exit(struct vm *vm, int argc, value *argv)
 {
@@ -613,7 +613,7 @@ static value p_known(struct vm *vm, int argc, value *argv)
     return VOID;
 }
 
-/* ---- the tables ------------------------------------------------------------------------------------------------------- */
+/* ---- the tables -------------------------------------------------------------------------------------- */
 
 const struct primitive_info control_primitives[] = {
     { "error", p_error, 1, -1 },

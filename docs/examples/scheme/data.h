@@ -58,8 +58,8 @@ static inline struct text *check_text(struct vm *vm, value v)
     return text_of(load(&string_of(check(vm, is_string(v), v, "a string"))->text));
 }
 
-/* The five comparisons of a sort of values, and their rows in a table. `chain` is a primitive with one argument
-   more: which orders of neighbours are right. */
+/* The five comparisons of a sort of values, and their rows in a table. `chain` is a primitive with one more
+   argument: which orders of neighbours are right. */
 enum { BIT_LESS = 1, BIT_EQUAL = 2, BIT_GREATER = 4 };
 
 #define COMPARISONS(chain)                                                                                   \
@@ -171,8 +171,8 @@ value bytevector_copied(struct vm *vm, const void *bytes, size_t count); /* char
 
 /* ---- texts that grow --------------------------------------------------------------------------------- */
 
-/* Lies on the C stack, and begins there; what is longer is managed, so that nothing is lost when an error jumps
-   away. */
+/* Lies on the C stack, and begins there; what is longer is managed, so that nothing is lost when an error
+   jumps away. */
 struct builder {
     struct vm *vm;
     char *bytes;

@@ -2,7 +2,7 @@
  * special forms that define nothing. */
 #include "expand.h"
 
-/* ---- the arena ------------------------------------------------------------------------------------------ */
+/* ---- the arena --------------------------------------------------------------------------------------- */
 
 enum { ARENA_BYTES = 30000 };
 struct arena {
@@ -50,7 +50,7 @@ void arena_free(struct vm *vm)
     }
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------ */
+/* ---- nodes ------------------------------------------------------------------------------------------- */
 
 _Noreturn void bad_syntax(struct context *x, value form, const char *message)
 {
@@ -206,7 +206,7 @@ bool is_keyword(value v, enum known keyword, struct scope *scope)
     return is_identifier(v) && same_meaning(v, scope, known[keyword], NULL);
 }
 
-/* ---- lambda --------------------------------------------------------------------------------------------------- */
+/* ---- lambda ------------------------------------------------------------------------------------------ */
 
 struct node *lambda_node(struct context *x, value name, value formals, value body, struct scope *outer,
                                 value form)
@@ -238,7 +238,7 @@ struct node *expand_named(struct context *x, value name, value form, struct scop
     return n;
 }
 
-/* ---- what defines something ------------------------------------------------------------------------------- */
+/* ---- what defines something -------------------------------------------------------------------------- */
 
 /* Special forms that a body has to know. Those of forms.c follow. */
 enum { FORM_DEFINE, FORM_VALUES, FORM_RECORD, FORM_SYNTAX, FORM_BEGIN, FORM_COND_EXPAND, FORM_INCLUDE, FORM_IMPORT,
@@ -384,7 +384,7 @@ static value spliced(struct context *x, value form, intptr_t which)
     }
 }
 
-/* ---- bodies ------------------------------------------------------------------------------------------------------ */
+/* ---- bodies ------------------------------------------------------------------------------------------ */
 
 struct item { /* of a body: a definition, or (variable NULL) an expression */
     struct item *next;
@@ -471,7 +471,7 @@ struct node *expand_body(struct context *x, value forms, struct scope *outer, va
     return n;
 }
 
-/* ---- any form ------------------------------------------------------------------------------------------------------ */
+/* ---- any form ---------------------------------------------------------------------------------------- */
 
 static struct node *reference(struct context *x, value id, struct scope *scope)
 {

@@ -6,7 +6,7 @@ static struct node *form_lambda(struct context *x, value form, struct scope *sco
     return lambda_node(x, FALSE, part(x, form, 1), parts_from(x, form, 2), scope, form);
 }
 
-/* ---- let and its kin ------------------------------------------------------------------------------------------- */
+/* ---- let and its kin --------------------------------------------------------------------------------- */
 
 /* The name or initial form of a binding (name form), (name) for VOID's. */
 static value binding_name(struct context *x, value b)
@@ -129,7 +129,7 @@ static struct node *form_do(struct context *x, value form, struct scope *scope)
     return n;
 }
 
-/* ---- conditionals ------------------------------------------------------------------------------------------------ */
+/* ---- conditionals ------------------------------------------------------------------------------------ */
 
 static struct node *form_if(struct context *x, value form, struct scope *scope)
 {
@@ -250,7 +250,7 @@ static struct node *form_case(struct context *x, value form, struct scope *scope
     return let_one(x, v, key, case_clauses(x, parts_from(x, form, 2), v, scope));
 }
 
-/* ---- quotation ----------------------------------------------------------------------------------------------------- */
+/* ---- quotation --------------------------------------------------------------------------------------- */
 
 static struct node *form_quote(struct context *x, value form, struct scope *scope)
 {
@@ -320,7 +320,7 @@ static struct node *form_quasiquote(struct context *x, value form, struct scope 
     return quasi(x, car(cdr(form)), 1, scope);
 }
 
-/* ---- several values -------------------------------------------------------------------------------------------------- */
+/* ---- several values ---------------------------------------------------------------------------------- */
 
 /* (formals value), then a body: the body as a procedure, applied to the values. */
 static struct node *bind_values(struct context *x, value clause, value formals, value body, struct scope *scope)
@@ -380,7 +380,7 @@ static struct node *form_receive(struct context *x, value form, struct scope *sc
     return bind_values(x, clause, car(clause), parts_from(x, form, 3), scope);
 }
 
-/* ---- local macros ---------------------------------------------------------------------------------------------------------- */
+/* ---- local macros ------------------------------------------------------------------------------------ */
 
 static struct node *local_syntax(struct context *x, value form, struct scope *scope, bool recursive)
 {
@@ -420,7 +420,7 @@ static struct node *form_syntax_error(struct context *x, value form, struct scop
     bad_syntax(x, cdr(cdr(form)) == NIL ? VOID : cdr(cdr(form)), buffer);
 }
 
-/* ---- libraries: all there is is always there -------------------------------------------------------------------------------- */
+/* ---- libraries: all there is is always there --------------------------------------------------------- */
 
 static const char *const libraries[] = {
     "scheme base", "scheme case-lambda", "scheme char", "scheme complex", "scheme cxr", "scheme eval",
@@ -515,7 +515,7 @@ value include_forms(struct context *x, value form)
     return list_reverse(vm, forms_read);
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------------------------- */
+/* ---- the table --------------------------------------------------------------------------------------- */
 
 const struct form special_forms[] = {
     { "quote", form_quote },

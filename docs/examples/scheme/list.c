@@ -196,15 +196,22 @@ PRIMITIVE(p_set_cdr)
     return VOID;
 }
 
-/* cadr, cddar and the rest of them: the path is in the name, its last letter first. */
-PRIMITIVE(p_path)
+/* cadr, cddar and the rest of them. */
+static inline value follow(struct vm *vm, value v, const char *path)
 {
-    const char *name = vm->running->name;
-    value v = argv[0];
-    for (size_t i = strlen(name) - 2; i > 0; i--)
-        v = name[i] == 'a' ? car(check_pair(vm, v)) : cdr(check_pair(vm, v));
+    for (const char *step = path + strlen(path); step-- > path;)
+        v = *step == 'a' ? car(check_pair(vm, v)) : cdr(check_pair(vm, v));
     return v;
 }
+
+#define EACH_PATH(X)                                                                                        \
+    X(aa) X(ad) X(da) X(dd) X(aaa) X(aad) X(ada) X(add) X(daa) X(dad) X(dda) X(ddd)                         \
+    X(aaaa) X(aaad) X(aada) X(aadd) X(adaa) X(adad) X(adda) X(addd)                                         \
+    X(daaa) X(daad) X(dada) X(dadd) X(ddaa) X(ddad) X(ddda) X(dddd)
+#define PATH_PROCEDURE(path) PRIMITIVE(p_c##path##r) { return follow(vm, argv[0], #path); }
+#define PATH_ROW(path)       { "c" #path "r", p_c##path##r, 1, 1 },
+
+EACH_PATH(PATH_PROCEDURE)
 
 /* ---- lists as such ----------------------------------------------------------------------------------- */
 
@@ -467,12 +474,7 @@ const struct primitive_info list_primitives[] = {
     { "cons", p_cons, 2, 2 },                            { "car", p_car, 1, 1 },
     { "cdr", p_cdr, 1, 1 },                              { "set-car!", p_set_car, 2, 2 },
     { "set-cdr!", p_set_cdr, 2, 2 },
-#define PATH(letters) { "c" letters "r", p_path, 1, 1 }
-#define PATHS(letters) PATH("a" letters), PATH("d" letters)
-    PATHS("a"), PATHS("d"),
-    PATHS("aa"), PATHS("ad"), PATHS("da"), PATHS("dd"),
-    PATHS("aaa"), PATHS("aad"), PATHS("ada"), PATHS("add"),
-    PATHS("daa"), PATHS("dad"), PATHS("dda"), PATHS("ddd"),
+    EACH_PATH(PATH_ROW)
     { "list?", p_is_list, 1, 1 },                        { "length", p_length, 1, 1 },
     { "list-tail", p_list_tail, 2, 2 },                  { "list-ref", p_list_ref, 2, 2 },
     { "list-set!", p_list_set, 3, 3 },

@@ -5,7 +5,7 @@
  * of the user's; an alias that nothing binds means what its symbol means in that scope. */
 #include "expand.h"
 
-/* ---- names ---------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------- */
 
 struct meaning resolve(value id, struct scope *scope)
 {
@@ -104,7 +104,7 @@ value strip(struct context *x, value v)
     return x->aliases && has_alias(x->vm, v, &budget) ? strip_copy(x->vm, v) : v;
 }
 
-/* ---- syntax-rules: matching ------------------------------------------------------------------------------- */
+/* ---- syntax-rules: matching -------------------------------------------------------------------------- */
 
 value macro_make(struct context *x, value spec, struct scope *scope)
 {
@@ -244,7 +244,7 @@ static bool match(struct match *m, value pattern, value form)
     return pattern == NIL ? form == NIL : is_equal(vm, pattern, strip(m->x, form));
 }
 
-/* ---- syntax-rules: templates -------------------------------------------------------------------------------- */
+/* ---- syntax-rules: templates ------------------------------------------------------------------------- */
 
 static value lookup(value found, value id)
 {

@@ -18,7 +18,7 @@ extern const size_t boot_size;
 static struct vm *main_vm;
 static const char *history_file;
 
-/* ---- the beginning ------------------------------------------------------------------------------------------ */
+/* ---- the beginning ----------------------------------------------------------------------------------- */
 
 static void begin_all(struct vm *vm, void *data)
 {
@@ -78,7 +78,7 @@ static bool boot(struct vm *vm)
     }
 }
 
-/* ---- errors that nobody handled ------------------------------------------------------------------------------- */
+/* ---- errors that nobody handled ---------------------------------------------------------------------- */
 
 struct report {
     value raised;
@@ -118,7 +118,7 @@ static int report(struct vm *vm, value raised)
     return is_condition(raised) && object_of(raised)->extra == CONDITION_INTERRUPT ? 130 : 1;
 }
 
-/* ---- the dialogue --------------------------------------------------------------------------------------------------- */
+/* ---- the dialogue ------------------------------------------------------------------------------------ */
 
 static void on_interrupt(int number)
 {
@@ -142,6 +142,11 @@ static char *edited_line(void)
     int count = 0;
     HistEvent event;
     const char *line = el_gets(editor, &count);
+    if (main_vm->interrupted) { /* Ctrl-C: an empty line */
+        vm_interrupt_forget(main_vm);
+        fputc('\n', stdout);
+        return strdup("\n");
+    }
     if (line == NULL || count <= 0)
         return NULL;
     if (line[0] != '\n')
@@ -215,7 +220,7 @@ static void dialogue(struct vm *vm, value repl, const char *program)
     editor_end();
 }
 
-/* ---- main -------------------------------------------------------------------------------------------------------------- */
+/* ---- main -------------------------------------------------------------------------------------------- */
 
 static size_t stack_option(int *argc, char ***argv)
 {

@@ -113,10 +113,12 @@ void mem_root_free(void *p)
 void mem_begin(void (*trace)(void *, struct grey_tracer *))
 {
     (void)trace;
+#ifndef SCHEME_LIBGC_PLAIN
     /* With interior pointers, its default, libgc adds a byte to each object and does not scan the last word of a
        list's: a pair would take two granules. Tagged values are addresses 2 and 4 bytes inside. Stacks may hold
        any address inside an object all the same. */
     GC_set_all_interior_pointers(0);
+#endif
     GC_INIT();
     GC_register_displacement(2);
     GC_register_displacement(4);

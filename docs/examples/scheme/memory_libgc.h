@@ -1,7 +1,9 @@
 /* memory.h on Debian's libgc 8.2, as those write it who care for its speed: free lists of each thread's own,
- * filled by GC_generic_malloc_many, instead of a call for each object; value stacks scanned as far as they are
- * full; marking by all processors; disappearing links for what is weak. Stores, safepoints and blocking
- * regions are nothing here. What is seldom is in memory_libgc.c. */
+ * filled by GC_generic_malloc_many, instead of a call for each object; no interior pointers; value stacks
+ * scanned as far as they are full; marking by all processors; disappearing links for what is weak. Stores,
+ * safepoints and blocking regions are nothing here. What is seldom is in memory_libgc.c.
+ *
+ * With -DSCHEME_LIBGC_PLAIN as most programs have it: GC_malloc for each object, and its defaults. */
 #ifndef SCHEME_MEMORY_LIBGC_H
 #define SCHEME_MEMORY_LIBGC_H
 
@@ -26,6 +28,18 @@ void mem_local_begin(struct mem_local *m);
 
 /* ---- allocation --------------------------------------------------------------------------------------- */
 
+#ifdef SCHEME_LIBGC_PLAIN
+
+static inline void *mem_take(void **list, size_t granules, int kind)
+{
+    (void)list;
+    void *p = kind == GC_I_NORMAL ? GC_malloc(granules * MEM_GRANULE) : GC_malloc_atomic(granules * MEM_GRANULE);
+    __asm__("" : "+r"(p)); /* objects may be shorter than their struct, which gcc takes for a mistake */
+    return p;
+}
+
+#else
+
 static inline void *mem_take(void **list, size_t granules, int kind)
 {
     void *p = *list;
@@ -40,6 +54,8 @@ static inline void *mem_take(void **list, size_t granules, int kind)
     *(void **)p = NULL;
     return p;
 }
+
+#endif
 
 static inline void *mem_slots(struct mem_local *m, size_t bytes)
 {
@@ -83,6 +99,12 @@ static inline void mem_write(uintptr_t *slot, uintptr_t v)
 static inline void mem_init(uintptr_t *slot, uintptr_t v)
 {
     *slot = v;
+}
+
+static inline void mem_init_pair(uintptr_t *slots, uintptr_t a, uintptr_t b)
+{
+    slots[0] = a;
+    slots[1] = b;
 }
 
 static inline void mem_copy(uintptr_t *to, const uintptr_t *from, size_t words)

@@ -87,6 +87,7 @@ static void native_release(void *z)
 
 static value native_new(struct vm *vm, mpz_ptr z)
 {
+    mem_finalizers_run();
     mpz_ptr own = malloc(sizeof *own);
     if (own == NULL) {
         mpz_clear(z);

@@ -20,7 +20,7 @@ static void trace_slots(void *object, struct grey_tracer *t)
 
 value known[KNOWN_COUNT];
 
-/* ---- vectors, strings ------------------------------------------------------------------------------------ */
+/* ---- vectors, strings -------------------------------------------------------------------------------- */
 
 value vector_new(struct vm *vm, size_t count, value fill)
 {
@@ -92,7 +92,7 @@ value list(struct vm *vm, int count, ...)
     return first;
 }
 
-/* ---- symbols ------------------------------------------------------------------------------------------------ */
+/* ---- symbols ----------------------------------------------------------------------------------------- */
 
 /* The table's key is the name, its value the symbol, which refers to its name: an entry lives as long as
  * somebody has the symbol. Globals are kept by a list (global_define). */
@@ -146,7 +146,7 @@ value symbol(struct vm *vm, const char *name)
     return symbol_new(vm, name, strlen(name));
 }
 
-/* ---- globals -------------------------------------------------------------------------------------------------- */
+/* ---- globals ----------------------------------------------------------------------------------------- */
 
 /* Who puts a symbol's first value or syntax there puts it on the list, too. Racing threads may put it there
  * twice, which does no harm. */
@@ -186,7 +186,7 @@ void primitives_define(struct vm *vm, const struct primitive_info *table)
         global_define(vm, symbol(vm, table->name), primitive_new(vm, table, 0));
 }
 
-/* ---- the beginning ---------------------------------------------------------------------------------------------- */
+/* ---- the beginning ----------------------------------------------------------------------------------- */
 
 void kinds_begin(void)
 {

@@ -181,17 +181,23 @@ static void port_finalize(void *object, void *data)
     free(s);
 }
 
-/* A stream in which another thread waits right now is left alone. */
+/* A stream in which another thread waits right now is left alone. What was said to be written and is not
+   makes the program fail. */
 void ports_flush_all(void)
 {
+    int error = 0;
     mem_lock(&streams_lock);
     for (struct stream *s = streams; s != NULL; s = s->next)
         if (s->output && pthread_mutex_trylock(&s->lock) == 0) {
-            if (s->fd >= 0)
-                stream_flush_locked(NULL, s);
+            if (s->fd >= 0 && stream_flush_locked(NULL, s) == FAILED)
+                error = s->error;
             pthread_mutex_unlock(&s->lock);
         }
     mem_unlock(&streams_lock);
+    if (error == 0)
+        return;
+    fprintf(stderr, "scheme: the last output was lost: %s\n", strerror(error));
+    _exit(EXIT_FAILURE);
 }
 
 /* ---- ports ------------------------------------------------------------------------------------------- */
@@ -492,6 +498,7 @@ static int open_file(const char *path, int flags)
             return fd;
         if (tries == 0)
             mem_collect();
+        mem_finalizers_run();
     }
 }
 

@@ -12,7 +12,7 @@
 /* What is kept back for the handler of a stack overflow. */
 enum { RESERVE_WORDS = 1 << 16 };
 
-/* ---- errors' way back --------------------------------------------------------------------------------------- */
+/* ---- errors' way back -------------------------------------------------------------------------------- */
 
 _Noreturn void vm_raise(struct vm *vm, value v)
 {
@@ -24,23 +24,33 @@ _Noreturn void vm_raise(struct vm *vm, value v)
     siglongjmp(*vm->jump, 1);
 }
 
+/* A signal handler, or another thread, puts NULL there, after it has said why: whoever puts something else
+ * there looks for that afterwards. */
+static void limit_set(struct vm *vm, value *limit)
+{
+    vm->limit = limit;
+    if (vm->interrupted || vm->terminated)
+        vm->limit = NULL;
+}
+
 void attend(struct vm *vm, value *end)
 {
     value *whole = vm->end - RESERVE_WORDS;
-    if (vm->limit == NULL) { /* the signal handler did it */
+    if (vm->limit == NULL) {
         vm->limit = whole;
+        vm->running = NULL;
         if (vm->interrupted) {
             vm->interrupted = 0;
-            vm->running = NULL;
             fail(vm, CONDITION_INTERRUPT, NIL, "interrupted");
         }
         thread_attend(vm);
     }
-    if (end <= vm->limit)
+    value *limit = vm->limit != NULL ? vm->limit : whole;
+    if (end <= limit)
         return;
     vm->running = NULL;
-    if (vm->limit == whole)
-        vm->limit = vm->end - 64;
+    if (limit == whole)
+        limit_set(vm, vm->end - 64);
     fail(vm, CONDITION_DEPTH, NIL, "stack overflow: the recursion is too deep");
 }
 
@@ -48,11 +58,11 @@ void attend(struct vm *vm, value *end)
 void vm_limit_reset(struct vm *vm)
 {
     if (vm->limit != NULL)
-        vm->limit = vm->end - RESERVE_WORDS;
+        limit_set(vm, vm->end - RESERVE_WORDS);
     memory_reserve_make(vm);
 }
 
-/* ---- starting it ------------------------------------------------------------------------------------------------------ */
+/* ---- starting it ------------------------------------------------------------------------------------- */
 
 /* Where the lowest frame of the stack returns to: CALL is the word before. [2]: where errors in the lowest frame
  * itself are said to be. */
@@ -202,6 +212,13 @@ void vm_begin(struct vm *vm)
     const union insn code[] = { { .i = { OP_TAIL, 2, 0, 0 } } };
     value v = code_new(vm, code, 1, 0, false, 12, FALSE, FALSE);
     mem_write(&known[KNOWN_BOTTOM], closure_new(vm, v, 0));
+}
+
+void vm_interrupt_forget(struct vm *vm)
+{
+    vm->interrupted = 0;
+    if (vm->limit == NULL)
+        limit_set(vm, vm->end - RESERVE_WORDS);
 }
 
 void vm_interrupt(struct vm *vm)

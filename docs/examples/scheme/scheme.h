@@ -16,7 +16,7 @@
 
 #include "value.h"
 
-/* ---- a thread's state ------------------------------------------------------------------------------------- */
+/* ---- a thread's state -------------------------------------------------------------------------------- */
 
 union insn;
 
@@ -51,7 +51,8 @@ struct vm { /* in a root block: all words of it are roots, stored plainly */
     char memory_where[200];
     char *c_limit; /* below it the thread's own stack gets short */
     sig_atomic_t volatile interrupted;
-    bool volatile terminated; /* thread-terminate! */
+    bool volatile terminated; /* thread-terminate!, which the thread has not seen yet */
+    bool was_terminated;
     bool uncaught;    /* the loop ended by something raised that nobody handled ... */
     value uncaught_where; /* ... there: "file:line", or FALSE */
     sigjmp_buf *jump; /* where vm_raise goes */
@@ -60,7 +61,7 @@ struct vm { /* in a root block: all words of it are roots, stored plainly */
 #endif
 };
 
-/* ---- globals ------------------------------------------------------------------------------------------------ */
+/* ---- globals ----------------------------------------------------------------------------------------- */
 
 /* Static values are barriered slots (mem_root_slots): read plainly, written by mem_write. A file with some of
  * its own registers them in its ..._begin. */
@@ -78,7 +79,7 @@ enum known {
 };
 extern value known[KNOWN_COUNT];
 
-/* ---- constructors (object.c): raise an out-of-memory condition instead of returning nothing ------------ */
+/* ---- constructors (object.c): raise an out-of-memory condition instead of returning nothing ---------- */
 
 _Noreturn void out_of_memory(struct vm *vm);
 
@@ -87,8 +88,7 @@ static inline value cons(struct vm *vm, value a, value d)
     struct pair *p = mem_pair(&vm->memory);
     if (unlikely(p == NULL))
         out_of_memory(vm);
-    mem_init(&p->car, a);
-    mem_init(&p->cdr, d);
+    mem_init_pair((value *)p, a, d);
     return (value)p | TAG_PAIR;
 }
 
@@ -159,7 +159,7 @@ static inline struct text *symbol_text(value s)
 void global_define(struct vm *vm, value symbol, value v);
 void primitives_define(struct vm *vm, const struct primitive_info *table);
 
-/* ---- errors (control.c): none returns ----------------------------------------------------------------------- */
+/* ---- errors (control.c): none returns ---------------------------------------------------------------- */
 
 /* Raises any value, as (raise v). */
 _Noreturn void vm_raise(struct vm *vm, value v);
@@ -204,7 +204,7 @@ static inline struct range range_of(struct vm *vm, int argc, value *argv, int at
     return r;
 }
 
-/* ---- number.c --------------------------------------------------------------------------------------------------- */
+/* ---- number.c ---------------------------------------------------------------------------------------- */
 
 /* The general paths behind the loop's fixnum and flonum cases. Raise what is wrong. */
 value number_add(struct vm *vm, value a, value b);
@@ -226,7 +226,7 @@ value number_parse(struct vm *vm, const char *bytes, size_t count, int radix);
 /* A malloc'd text, freed by the caller; NULL: no memory. */
 char *number_format(value v, int radix);
 
-/* ---- list.c, hash.c, text.c ---------------------------------------------------------------------------------------- */
+/* ---- list.c, hash.c, text.c -------------------------------------------------------------------------- */
 
 bool is_eqv(value a, value b);
 /* Cyclic data ends as well (a budget, then a table): control.c's depth limit is no answer to it. */
@@ -237,7 +237,7 @@ uint64_t bytes_hash(const char *bytes, size_t count);
 uint64_t equal_hash(value v);
 void text_begin(struct vm *vm);
 
-/* ---- port.c ----------------------------------------------------------------------------------------------------------- */
+/* ---- port.c ------------------------------------------------------------------------------------------ */
 
 void port_begin(struct vm *vm); /* makes stdin, stdout, stderr and the three parameters of known[] */
 bool is_port(value v);
@@ -253,13 +253,13 @@ int32_t port_read_char(struct vm *vm, value port);
 int32_t port_peek_char(struct vm *vm, value port);
 int port_line(value port);   /* of the next character, from 1 */
 value port_name(value port); /* a string: the file's name as it was opened, or "stdin"; FALSE: none */
-void ports_flush_all(void);  /* at the program's end, of those that are alive */
+void ports_flush_all(void);  /* at the program's end; exits with 1 and a sentence when it cannot */
 
 /* Where a terminal's lines come from: main.c sets it for stdin when there is line editing. Returns a malloc'd
  * line with its newline, or NULL at the end. Called in a blocking region. */
 extern char *(*port_line_editor)(void);
 
-/* ---- reader.c, printer.c ------------------------------------------------------------------------------------------------ */
+/* ---- reader.c, printer.c ----------------------------------------------------------------------------- */
 
 /* The next datum, or END_OF_FILE; raises CONDITION_READ with file:line in the message. `note` remembers the
  * line of each list in vm->positions, and forgets what it had before. */
@@ -271,13 +271,13 @@ enum print_mode { PRINT_DISPLAY, PRINT_WRITE, PRINT_WRITE_SHARED, PRINT_WRITE_SI
 void print_value(struct vm *vm, value port, value v, enum print_mode mode);
 value value_to_string(struct vm *vm, value v, enum print_mode mode);
 
-/* ---- control.c, thread.c ----------------------------------------------------------------------------------------------------- */
+/* ---- control.c, thread.c ----------------------------------------------------------------------------- */
 
 value parameter_value(struct vm *vm, value parameter);
 /* "file:line: message irritant ..." of anything that was raised, as a string. */
 value condition_text(struct vm *vm, value raised);
 
-/* ---- vm.c, compile.c, expand.c, main.c ------------------------------------------------------------------------------------------ */
+/* ---- vm.c, compile.c, expand.c, main.c --------------------------------------------------------------- */
 
 struct vm *vm_new(size_t stack_bytes); /* for the calling thread; NULL: no memory */
 void vm_delete(struct vm *vm);
@@ -285,6 +285,7 @@ void vm_delete(struct vm *vm);
 bool vm_protect(struct vm *vm, void (*fn)(struct vm *vm, void *data), void *data);
 void vm_poll(struct vm *vm); /* behind a wait that a signal may have ended, with no lock held: may raise */
 void vm_interrupt(struct vm *vm); /* of a signal handler: raises "interrupted" there soon */
+void vm_interrupt_forget(struct vm *vm);
 /* Calls a procedure of no arguments. False: *result is what was raised and nobody handled. */
 bool vm_run(struct vm *vm, value thunk, value *result);
 /* A procedure of no arguments that does what the form says. */
@@ -292,7 +293,7 @@ value compile_toplevel(struct vm *vm, value form);
 
 void stats_start(void); /* stats.c: SCHEME_STATS=FILE */
 
-/* ---- tables of primitives -------------------------------------------------------------------------------------------------------- */
+/* ---- tables of primitives ---------------------------------------------------------------------------- */
 
 extern const struct primitive_info number_primitives[], text_primitives[], char_primitives[], list_primitives[],
     hash_primitives[], port_primitives[], reader_primitives[], printer_primitives[], control_primitives[],

@@ -1,7 +1,7 @@
 /* What the loop does seldom. Whatever raises here has been told where it is (vm.c, F3). */
 #include "loop.h"
 
-/* ---- slow paths --------------------------------------------------------------------------------------------------- */
+/* ---- slow paths -------------------------------------------------------------------------------------- */
 
 const struct primitive_info *general[OP_COUNT];
 
@@ -116,14 +116,15 @@ void set_global(struct vm *vm, value name, value v)
     mem_write(&symbol_of(name)->global, v);
 }
 
-/* ---- records: the first free variable of their procedures is the type (control.c) -------------------------------- */
+/* ---- records: the first free variable of their procedures is the type (control.c) -------------------- */
 _Noreturn void not_of_type(struct vm *vm, value closure, value r)
 {
     const struct record_type *type = record_type_of(closure_of(closure)->item[0]);
     value name = code_of(closure_of(closure)->code)->name;
     const char *what = is_symbol(type->name) ? symbol_text(type->name)->byte : "record of its type";
+    const char *who = is_symbol(name) ? symbol_text(name)->byte : "a field";
     vm->running = NULL;
-    fail(vm, CONDITION_TYPE, cons(vm, r, NIL), "%s: not a %s", is_symbol(name) ? symbol_text(name)->byte : "a field", what);
+    fail(vm, CONDITION_TYPE, cons(vm, r, NIL), "%s: not a %s", who, what);
 }
 
 /* Fields that are no arguments are #f. The second free variable says where arguments go, if not in order. */

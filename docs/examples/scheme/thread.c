@@ -48,7 +48,7 @@ DEFINE_TYPE(condvar, TYPE_CONDVAR)
 /* What CONDITION_THREAD is about: its payload. */
 enum { ABOUT_TIMEOUT, ABOUT_TERMINATED, ABOUT_UNCAUGHT, ABOUT_ABANDONED };
 
-/* ---- monitors ------------------------------------------------------------------------------------------------ */
+/* ---- monitors ---------------------------------------------------------------------------------------- */
 
 static void monitor_free(void *data)
 {
@@ -124,9 +124,10 @@ static _Noreturn void raise_about(struct vm *vm, int what, const char *message, 
 {
     value c = condition_new(vm, CONDITION_THREAD, string_new(vm, message, strlen(message)), NIL);
     mem_write(&condition_of(c)->payload, cons(vm, fixnum(what), reason));
-    if (what == ABOUT_UNCAUGHT) {
+    if (what == ABOUT_UNCAUGHT) { /* its text as an irritant; a symbol, so that it is printed without quotes */
         vm->uncaught_where = FALSE;
-        mem_write(&condition_of(c)->irritants, cons(vm, symbol_of_text(vm, text_of(string_of(condition_text(vm, reason))->text)), NIL));
+        value text = string_of(condition_text(vm, reason))->text;
+        mem_write(&condition_of(c)->irritants, cons(vm, symbol_of_text(vm, text_of(text)), NIL));
     }
     vm_raise(vm, c);
 }
@@ -136,7 +137,7 @@ static bool is_about(value v, int what)
     return is_condition(v) && is_pair(condition_of(v)->payload) && car(condition_of(v)->payload) == fixnum(what);
 }
 
-/* ---- threads --------------------------------------------------------------------------------------------------- */
+/* ---- threads ----------------------------------------------------------------------------------------- */
 
 static value thread_new(struct vm *vm, value thunk, value name)
 {
@@ -195,7 +196,7 @@ static void *thread_main(void *argument)
     bool terminated = t->state == THREAD_TERMINATED;
     mem_unlock(&t->monitor->lock);
     bool done = !terminated && vm_run(vm, t->thunk, &result);
-    terminated = terminated || (!done && vm->terminated && is_about(result, ABOUT_TERMINATED));
+    terminated = terminated || (!done && vm->was_terminated && is_about(result, ABOUT_TERMINATED));
     thread_over(t, terminated ? THREAD_TERMINATED : done ? THREAD_ENDED : THREAD_FAILED, terminated ? FALSE : result);
     vm_delete(vm);
     return NULL;
@@ -273,6 +274,8 @@ void thread_attend(struct vm *vm)
 {
     if (!vm->terminated)
         return;
+    vm->terminated = false;
+    vm->was_terminated = true;
     vm->handlers = NIL;
     vm->running = NULL;
     raise_about(vm, ABOUT_TERMINATED, "the thread was terminated", NIL);
@@ -331,7 +334,7 @@ static value p_thread_sleep(struct vm *vm, int argc, value *argv)
     return VOID;
 }
 
-/* ---- mutexes ------------------------------------------------------------------------------------------------------ */
+/* ---- mutexes ----------------------------------------------------------------------------------------- */
 
 static value p_make_mutex(struct vm *vm, int argc, value *argv)
 {
@@ -457,7 +460,7 @@ static value p_mutex_specific(struct vm *vm, int argc, value *argv)
     return argc == 2 ? VOID : m->specific;
 }
 
-/* ---- condition variables -------------------------------------------------------------------------------------------- */
+/* ---- condition variables ----------------------------------------------------------------------------- */
 
 static value p_make_condvar(struct vm *vm, int argc, value *argv)
 {
@@ -501,7 +504,7 @@ static value p_condvar_broadcast(struct vm *vm, int argc, value *argv)
     return wake(vm, argv[0], true);
 }
 
-/* ---- what threads raise ------------------------------------------------------------------------------------------------ */
+/* ---- what threads raise ------------------------------------------------------------------------------ */
 
 #define ABOUT(name, what)                                           \
     static value name(struct vm *vm, int argc, value *argv)         \

@@ -264,6 +264,12 @@ PRIMITIVE(p_sqrt)
 
 static value power_exact(struct vm *vm, value base, uintptr_t exponent)
 {
+    intptr_t small = 1;
+    uintptr_t left = is_fixnum(base) && exponent < 64 ? exponent + 1 : 0;
+    while (left > 1 && !__builtin_mul_overflow(small, fixnum_of(base), &small))
+        left--;
+    if (left == 1)
+        return integer_value(vm, small);
     integer_begin(vm);
     struct integer x;
     mpz_srcptr b = integer_view(base, &x);

@@ -27,7 +27,7 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
     return (value)c;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------------- */
 
 #define SAVE()    (vm->pc = pc, vm->fp = fp)            /* F3 */
 #define SLOW()    (SAVE(), vm->running = general[pc->i.op])
@@ -41,8 +41,7 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
     do {                                                                                                  \
         if (condition)                                                                                    \
             pc += (int16_t)pc->i.c;                                                                       \
-        pc++;                                                                                             \
-        NEXT;                                                                                             \
+        STEP(1);                                                                                          \
     } while (0)
 /* Both senses of a test; what it computes may call and raise. */
 #define TEST(name, condition)                                                                             \
@@ -105,7 +104,8 @@ static inline value make_closure(struct vm *vm, const union insn *pc, const valu
         STEP(1);                                                                                          \
     } while (0)
 
-/* Runs until the lowest frame has returned; the result. */
+/* Runs until the lowest frame has returned; the result. One function, for instructions jump to each other's
+ * labels; what they do seldom is in slow.c. */
 value vm_loop(struct vm *vm)
 {
     static const void *const label[OP_COUNT] = {
@@ -183,7 +183,13 @@ value vm_loop(struct vm *vm)
     TEST(FALSE, A == FALSE)
     TEST(NULL, A == NIL)
     TEST(PAIR, is_pair(A))
+    TEST(NUMBER, is_fixnum(A) || is_number(A))
+    TEST(TYPE, is_type(A, (enum type)pc->i.b))
     TEST(EQ, A == B)
+    TEST(EQV, A == B || is_eqv(A, B))
+    TEST(CHAR_EQ, likely(is_char(A) && is_char(B)) ? A == B : (SLOW(), slowly(vm, OP_IF_CHAR_EQ, 2, A, B, 0) != FALSE))
+    CASE(IF_EQ_K) pc += A == pc[1].word ? 1 + (int16_t)pc->i.c : 2; NEXT;
+    CASE(UNLESS_EQ_K) pc += A != pc[1].word ? 1 + (int16_t)pc->i.c : 2; NEXT;
     TEST(NUM_EQ, COMPARE(A, B, ==, number_equal(vm, A, B)))
     TEST(LT, COMPARE(A, B, <, number_less(vm, A, B)))
     TEST(LE, COMPARE(A, B, <=, number_less_equal(vm, A, B)))
@@ -223,6 +229,7 @@ value vm_loop(struct vm *vm)
     CASE(CDDR) FIELD(OP_CDDR, is_pair(v) && is_pair(cdr(v)), cdr(cdr(v)));
     CASE(CAAR) FIELD(OP_CAAR, is_pair(v) && is_pair(car(v)), car(car(v)));
     CASE(CDAR) FIELD(OP_CDAR, is_pair(v) && is_pair(car(v)), cdr(car(v)));
+    CASE(CADDR) FIELD(OP_CADDR, is_pair(v) && is_pair(cdr(v)) && is_pair(cdr(cdr(v))), car(cdr(cdr(v))));
     CASE(SET_CAR) {
         value p = A;
         if (unlikely(!is_pair(p))) {
@@ -275,9 +282,24 @@ value vm_loop(struct vm *vm)
         A = slowly(vm, OP_STRING_REF, 2, s, i, 0);
         STEP(1);
     }
-    CASE(EQV) {
-        value a = B, b = C;
-        A = boolean(a == b || is_eqv(a, b));
+    CASE(BYTES_REF) {
+        value v = B, i = C;
+        if (likely(is_bytevector(v) && is_fixnum(i) && i >> 1 < object_of(v)->count)) {
+            A = fixnum(bytevector_of(v)->byte[i >> 1]);
+        } else {
+            SAVE();
+            A = slowly(vm, OP_BYTES_REF, 2, v, i, 0);
+        }
+        STEP(1);
+    }
+    CASE(BYTES_SET) {
+        value v = A, i = B, b = C;
+        if (likely(is_bytevector(v) && is_fixnum(i) && i >> 1 < object_of(v)->count && is_fixnum(b) && b >> 1 < 256)) {
+            bytevector_of(v)->byte[i >> 1] = (uint8_t)(b >> 1);
+        } else {
+            SAVE();
+            slowly(vm, OP_BYTES_SET, 3, v, i, b);
+        }
         STEP(1);
     }
 
