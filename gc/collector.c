@@ -43,7 +43,6 @@ static struct {
     struct atomicw put_off_ns;    /* [atomic] until then no cycle for the limit's sake alone */
     struct atomicw cycles;        /* [atomic] since the start */
     struct atomicw last_ns;       /* [atomic] the end of the last */
-    struct atomicw external;      /* [atomic] bytes outside the heap as of then */
     struct atomicw countdown;     /* [atomic] allocations until the next cycle under stress */
     bool fork_entered;            /* [lock:cycle] it is busy for the fork */
     struct pacer_limiter limiter; /* [lock:cycle] */
@@ -239,8 +238,8 @@ static void finish(struct cycle_record *r)
     gcstats_event(GREY_EVENT_RESUMED, r->resumed_ns, r->resumed_ns - r->asked_ns);
     aw_store_relaxed(&gc.marked_bytes, r->mark.bytes); /* relaxed, both: for whoever sets a goal anew */
     aw_store_relaxed(&gc.root_bytes, r->mark.root_bytes);
-    aw_store_relaxed(&gc.external, control_external_bytes());
     set_goal(aw_load_relaxed(&gc.marked_bytes), aw_load_relaxed(&gc.root_bytes));
+    control_external_cycle();
     aw_store_relaxed(&gc.last_ns, r->resumed_ns);
     pacer_limiter_update(&gc.limiter, r->resumed_ns, (r->resumed_ns - r->begin_ns) * mark_cpus(), mark_cpus());
     queue_trim();
@@ -292,7 +291,7 @@ static bool run(struct mutator *m, enum cycle_reason reason, uintptr_t caller_sp
 
 static uint64_t heap_size(void)
 {
-    uint64_t live = space_live_bytes(), now = control_external_bytes(), then = aw_load_relaxed(&gc.external);
+    uint64_t live = space_live_bytes(), now = control_external_bytes(), then = control_external_least();
     return now > then ? live + (now - then) : live;
 }
 

@@ -129,7 +129,9 @@ bool control_is_disabled(void)
 
 /* ---- external memory ---- */
 
-static struct atomicw external; /* [atomic] bytes, at most INT64_MAX */
+static struct atomicw external;       /* [atomic] bytes, at most INT64_MAX */
+static struct atomicw external_least; /* [atomic] the least of it since the last cycle: what dead objects hold is given
+                                         back by cleanups, which run after the cycle that found them */
 
 static void complain_of_external(ptrdiff_t bytes, uint64_t told)
 {
@@ -170,11 +172,23 @@ void grey_external(ptrdiff_t bytes)
     } while (!aw_cas_full(&external, before, after));
     if (bytes > 0)
         collect_if_due();
+    else if (after < aw_load_relaxed(&external_least))
+        aw_store_relaxed(&external_least, after); /* relaxed: of two at once either will do */
 }
 
 uint64_t control_external_bytes(void)
 {
     return aw_load_relaxed(&external); /* relaxed: a counter */
+}
+
+uint64_t control_external_least(void)
+{
+    return aw_load_relaxed(&external_least); /* relaxed: see above */
+}
+
+void control_external_cycle(void)
+{
+    aw_store_relaxed(&external_least, control_external_bytes()); /* relaxed: see above */
 }
 
 /* ---- limits ---- */
@@ -217,6 +231,7 @@ void control_pacer_input(struct pacer_input *in)
     in->min_heap = option_now(&options.min_heap);
     in->limit = control_memory_limit();
     in->external_bytes = control_external_bytes();
+    in->external_live = control_external_least();
 }
 
 /* ---- hooks ---- */

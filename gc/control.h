@@ -18,6 +18,10 @@ GREY_HIDDEN bool control_is_disabled(void);
 /* Memory outside the heap that objects hold, as the program told. */
 GREY_HIDDEN uint64_t control_external_bytes(void);
 
+/* The least of it since the last cycle, which is about what living objects hold. _cycle: a cycle is over. */
+GREY_HIDDEN uint64_t control_external_least(void);
+GREY_HIDDEN void control_external_cycle(void);
+
 /* The soft limit in force, the lower of GREY_MEMORY_LIMIT and 90 % of the container's memory; 0 none. */
 GREY_HIDDEN uint64_t control_memory_limit(void);
 

@@ -437,6 +437,7 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
 {
     struct hot h = { .low = m->low, .range = m->range, .arenas = m->arenas };
     bool done = false;
+    uintptr_t known = 0; /* the last word that named nothing to mark: objects of one type name it one after the other */
     load(m, &h);
     for (size_t n = 0; n < words; n++) {
         uintptr_t word;
@@ -455,9 +456,13 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
             next_piece(m, &h, word);
             continue;
         }
+        if (word == known)
+            continue;
         struct found f = find_slot(h.arenas, word);
         if (f.bits != NULL && is_worth_marking(&f))
             put_newest(m, &h, &f);
+        else
+            known = word;
     }
     save(m, &h);
     m->objects += h.objects;

@@ -46,7 +46,7 @@ static uint64_t goal_by_growth(const struct pacer_input *in)
 {
     if (in->percent == UINT64_MAX)
         return UINT64_MAX;
-    uint64_t basis = add(add(in->live_bytes, in->root_bytes), in->external_bytes);
+    uint64_t basis = add(add(in->live_bytes, in->root_bytes), in->external_live);
     uint64_t goal = add(in->live_bytes, share(basis, in->percent));
     return more(goal, add(in->live_bytes, more(share(in->min_heap, in->percent), STRETCH)));
 }

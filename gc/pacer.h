@@ -2,7 +2,7 @@
 
    The rules are those of Go's pacer, without what concurrent marking needs:
 
-       by growth   live + (live + roots + external) * percent / 100, but at least
+       by growth   live + (live + roots + external of living objects) * percent / 100, but at least
                    live + the least growth * percent / 100
        by limit    limit - overhead - external, less some headroom, but at least a little beyond what
                    lives
@@ -22,6 +22,7 @@ struct pacer_input {
     uint64_t live_bytes; /* marked in the last cycle */
     uint64_t root_bytes; /* scanned in the last cycle */
     uint64_t external_bytes;
+    uint64_t external_live; /* of them what objects hold that live */
     uint64_t overhead_bytes; /* mapped but not of the managed heap: metadata, manual blocks, fragmentation */
 };
 struct pacer_goal {
@@ -30,8 +31,8 @@ struct pacer_goal {
     uint64_t growth;  /* what growth alone would allow: where the limit wants it sooner pacer_limiter has a
                          say up to here; beyond a cycle is due in any case */
 };
-/* External memory that came since counts as heap: whoever compares adds (external now - external then) to the
-   heap's size. */
+/* External memory that came since counts as heap: whoever compares adds (external now - its least since the last
+   cycle) to the heap's size. */
 GREY_HIDDEN struct pacer_goal pacer_goal(const struct pacer_input *in);
 
 /* How many of the unswept spans to sweep for a refill of so many bytes, so that sweeping is over at the trigger. */

@@ -30,7 +30,8 @@ static void growth_counts_what_is_scanned_and_what_lies_outside(void **state)
     assert_int_equal(goal(in), MIB(200));
     in.root_bytes = MIB(30);
     assert_int_equal(goal(in), MIB(230));
-    in.external_bytes = MIB(50);
+    in.external_live = MIB(50);
+    in.external_bytes = MIB(500); /* held by objects that were found dead */
     assert_int_equal(goal(in), MIB(280));
     in.percent = 50;
     assert_int_equal(goal(in), MIB(190));
@@ -114,7 +115,7 @@ static void nothing_overflows(void **state)
             .limit = values[i / N / N % N],
             .min_heap = values[i / N / N / N],
         };
-        in.root_bytes = in.external_bytes = in.overhead_bytes = in.min_heap;
+        in.root_bytes = in.external_bytes = in.external_live = in.overhead_bytes = in.min_heap;
         uint64_t g = goal(in);
         assert_true(g > in.live_bytes || g == UINT64_MAX);
         /* More to scan never means an earlier cycle. */
