@@ -103,6 +103,19 @@ static inline void grey_init(void *slot, void *value)
         grey_init_slow(slot, value);
 }
 
+/* grey_init for two slots one behind the other, with one test: a pair, a list's cell.
+ * Owner: both values stay alive by their slots. Threads: attached ones. Safepoint: never. Cost: as grey_write. */
+static inline void grey_init_pair(void *slots, void *first, void *second)
+{
+    if (__builtin_expect(__atomic_load_n(&grey_barrier_on, __ATOMIC_RELAXED) == 0, 1)) {
+        ((grey_word *)slots)[0] = first;
+        ((grey_word *)slots)[1] = second;
+    } else {
+        grey_init_slow(slots, first);
+        grey_init_slow((char *)slots + sizeof(void *), second);
+    }
+}
+
 /* Stores value and returns what was there, in one step, ordered as C's memory_order_acq_rel.
  * Owner: what comes back is the caller's copy. Threads: attached ones. Safepoint: never.
  * Cost: that of the atomic instruction. */

@@ -171,6 +171,8 @@ static void all_forms(void)
     for (int i = 0; i < 8; i++)
         from[i] = x;
     grey_init(&o[0], x);
+    grey_init_pair(&o[2], x, o);
+    CHECK(o[2] == x && o[3] == o, "both words are written");
     grey_write(&o[1], o);
     CHECK(grey_exchange(&o[1], x) == o && o[1] == x, "an exchange under the check is one");
     CHECK(grey_compare_exchange(&o[1], &was, NULL) && o[1] == NULL, "the word is what was expected");

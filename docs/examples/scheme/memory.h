@@ -95,13 +95,7 @@ static inline void mem_init(uintptr_t *slot, uintptr_t v)
 /* The same for two slots: one look at whether anybody marks. */
 static inline void mem_init_pair(uintptr_t *slots, uintptr_t a, uintptr_t b)
 {
-    if (__builtin_expect(__atomic_load_n(&grey_barrier_on, __ATOMIC_RELAXED) == 0, 1)) {
-        slots[0] = a;
-        slots[1] = b;
-    } else {
-        grey_init_slow(&slots[0], (void *)a);
-        grey_init_slow(&slots[1], (void *)b);
-    }
+    grey_init_pair(slots, (void *)a, (void *)b);
 }
 
 static inline void mem_copy(uintptr_t *to, const uintptr_t *from, size_t words)
