@@ -38,6 +38,7 @@ static_assert(WORKERS_MAX < ROUND, "a round's word has room for the number of it
 /* A marker without work looks this often whether it is alone: who wakes it may have come too early. */
 #define LOOK_NS UINT64_C(5000000000)
 
+/* Of what is inlined into such a function, too: its variables would stay poisoned when the function is left. */
 #define NO_SANITIZE __attribute__((no_sanitize("address", "thread", "undefined")))
 
 /* What a word names. */
@@ -110,7 +111,7 @@ static GREY_COLD struct found find_far(uintptr_t word)
 
 /* The slot's first byte. Nearly always the word names it, tags aside: the branch is predicted, and what lies there
    is fetched before the multiplications are done. */
-GREY_INLINE uintptr_t base_of(uintptr_t word, uintptr_t base)
+NO_SANITIZE GREY_INLINE uintptr_t base_of(uintptr_t word, uintptr_t base)
 {
     uintptr_t near = word & ~(uintptr_t)7;
     if (likely(near == base)) {
@@ -122,7 +123,7 @@ GREY_INLINE uintptr_t base_of(uintptr_t word, uintptr_t base)
 
 /* What a word between the heap's ends names, if it may name a slot. Two dependent loads, none of the object
    or of its span. */
-GREY_INLINE struct found find_slot(const struct atomicw *arenas, uintptr_t word)
+NO_SANITIZE GREY_INLINE struct found find_slot(const struct atomicw *arenas, uintptr_t word)
 {
     const struct found none = { .bits = NULL };
     struct arena *a = likely(arenas != NULL) ? (struct arena *)aw_load_relaxed(&arenas[word >> ARENA_SHIFT])
@@ -145,7 +146,7 @@ GREY_INLINE struct found find_slot(const struct atomicw *arenas, uintptr_t word)
 
 /* An object, and not marked. Half of all words name what is marked already: those wait for nothing. The
    loads hold nothing up, for the branch is predicted. relaxed: mark_bit() looks again. */
-GREY_INLINE bool is_worth_marking(const struct found *f)
+NO_SANITIZE GREY_INLINE bool is_worth_marking(const struct found *f)
 {
     uintptr_t alloc = aw_load_relaxed(&f->bits->alloc), mark = aw_load_relaxed(&f->bits->mark);
     return (((alloc | (without(H3_ALLOC) ? UINTPTR_MAX : 0)) & ~mark) >> f->bit & 1) != 0;
@@ -293,7 +294,7 @@ GREY_INLINE bool mark_bit(struct marker *m, struct atomicw *word, uintptr_t bit)
     return true;
 }
 
-GREY_INLINE size_t found_size(const struct found *f)
+NO_SANITIZE GREY_INLINE size_t found_size(const struct found *f)
 {
     return likely(f->size != 0) ? f->size : pagemap_record(f->base)->pages * PAGE_BYTES;
 }
@@ -326,14 +327,14 @@ struct hot {
     unsigned head, waiting;
 };
 
-GREY_INLINE void save(struct marker *m, const struct hot *h)
+NO_SANITIZE GREY_INLINE void save(struct marker *m, const struct hot *h)
 {
     m->queue.sp = h->sp;
     m->head = h->head;
     m->waiting = h->waiting;
 }
 
-GREY_INLINE void load(const struct marker *m, struct hot *h)
+NO_SANITIZE GREY_INLINE void load(const struct marker *m, struct hot *h)
 {
     h->sp = m->queue.sp;
     h->bottom = m->queue.bottom;
@@ -344,7 +345,7 @@ GREY_INLINE void load(const struct marker *m, struct hot *h)
 
 /* Of an even number of words, without a branch that depends on them. The reads are of memory that threads were
    stopped in the middle of writing. */
-GREY_INLINE void scan_pairs(struct hot *h, const uintptr_t *from, size_t bytes)
+NO_SANITIZE GREY_INLINE void scan_pairs(struct hot *h, const uintptr_t *from, size_t bytes)
 {
     const uintptr_t *to = from + bytes / sizeof *from;
     do {
@@ -358,7 +359,7 @@ GREY_INLINE void scan_pairs(struct hot *h, const uintptr_t *from, size_t bytes)
 }
 
 /* A newly marked object is scanned: here if it is small and conservative. */
-GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct found *f)
+NO_SANITIZE GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct found *f)
 {
     h->objects++;
     if (likely(f->trace == TRACE_CONSERVATIVE && f->size - 1 < SMALL_BYTES && !memcheck_on)
@@ -377,7 +378,7 @@ GREY_INLINE void scan_marked(struct marker *m, struct hot *h, const struct found
 }
 
 /* At the end of the pipe. */
-GREY_INLINE void finish(struct marker *m, struct hot *h, struct waiting w)
+NO_SANITIZE GREY_INLINE void finish(struct marker *m, struct hot *h, struct waiting w)
 {
     struct found f = { .base = w.base, .bits = w.bits, .size = (uint32_t)w.what, .bit = w.what >> 32 & 63,
                        .trace = (unsigned)(w.what >> 40) };
@@ -387,7 +388,7 @@ GREY_INLINE void finish(struct marker *m, struct hot *h, struct waiting w)
 
 /* The stack is empty: what has waited longest comes out of the pipe. Of a list that is one at a time; of several
    lists each waits while the others go on. */
-GREY_INLINE void take_oldest(struct marker *m, struct hot *h)
+NO_SANITIZE GREY_INLINE void take_oldest(struct marker *m, struct hot *h)
 {
     struct waiting out = m->pipe[(h->head - h->waiting) % PIPE];
     h->waiting--;
@@ -395,7 +396,7 @@ GREY_INLINE void take_oldest(struct marker *m, struct hot *h)
 }
 
 /* Into the pipe; what has waited longest comes out if it is full. */
-GREY_INLINE void put_newest(struct marker *m, struct hot *h, const struct found *f)
+NO_SANITIZE GREY_INLINE void put_newest(struct marker *m, struct hot *h, const struct found *f)
 {
     struct waiting *place = &m->pipe[h->head], out = *place;
     __builtin_prefetch((const void *)f->base);

@@ -120,9 +120,10 @@ static void other_addresses_have_none_either(void)
 
 enum { LENGTH = 20000 };
 
-/* The complement of the last node's address: the stack keeps no node. */
-static __attribute__((noinline)) uintptr_t make_list(void)
+/* The complement of the last node's address, on a thread of its own: no stack keeps a node. */
+static void *make_list(void *unused)
 {
+    (void)unused;
     void **last = NULL;
     for (int i = 0; i < LENGTH; i++) {
         void **n = grey_alloc(GREY_CONSERVATIVE, 16);
@@ -132,17 +133,20 @@ static __attribute__((noinline)) uintptr_t make_list(void)
             grey_write(&last[1], n);
         last = n;
     }
-    return ~(uintptr_t)last;
+    return (void *)~(uintptr_t)last;
 }
 
 /* The walk needs memory for each, and no stack. */
 static void a_long_path_is_printed_whole(void)
 {
     char name[] = "/tmp/greyspan-test-XXXXXX";
-    uintptr_t last = make_list();
+    pthread_t maker;
+    void *last;
+    CHECK(pthread_create(&maker, NULL, make_list, NULL) == 0, "a thread starts");
+    CHECK(pthread_join(maker, &last) == 0, "and ends");
     int fd = mkstemp(name);
     unlink(name);
-    CHECK(grey_why_live((void *)~last, fd), "the end of a list lives");
+    CHECK(grey_why_live((void *)~(uintptr_t)last, fd), "the end of a list lives");
     off_t size = lseek(fd, 0, SEEK_END);
     CHECK(size > LENGTH * 40, "its path has %ld bytes", (long)size);
     close(fd);
