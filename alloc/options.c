@@ -29,7 +29,7 @@ enum unit { PLAIN, BYTES };
     row(scavenge_delay, PLAIN, 1000, 0, 3600000, NULL,                                                       \
         "milliseconds a free run of pages stays warm before that")                                           \
     row(cache, PLAIN, 4096, 0, 1048576, NULL, "KiB of free blocks a thread may keep for itself")             \
-    row(hugepages, PLAIN, HUGEPAGES_COLLECTED, HUGEPAGES_NEVER, HUGEPAGES_COLLECTED, NULL,                  \
+    row(hugepages, PLAIN, HUGEPAGES_NEVER, HUGEPAGES_NEVER, HUGEPAGES_COLLECTED, NULL,                  \
         "ask for huge pages: 0 never, 1 always, 2 for what a collected heap grows by beyond 64 MiB")         \
     row(percent, PLAIN, 100, 0, 1000000, NULL,                                                               \
         "growth of what lived before the next collection; 0: never by growth")                               \

@@ -139,6 +139,7 @@ static struct span *take_as(enum span_state state, size_t mib)
 static void a_collected_heap_grows_by_arenas_of_huge_pages_until_one_is_given_back(void **state)
 {
     (void)state;
+    options.hugepages = HUGEPAGES_COLLECTED;
     struct span *first = take_as(SPAN_MANAGED, 50);
     assert_int_equal(os_fake_calls(OS_HUGE), 0); /* the first arena: the heap may stay small */
     struct span *second = take_as(SPAN_MANAGED, 50);
@@ -157,6 +158,7 @@ static void a_collected_heap_grows_by_arenas_of_huge_pages_until_one_is_given_ba
     take_as(SPAN_MANAGED, 150);
     scavenger_give_all();
     assert_int_equal(os_fake_calls(OS_SMALL), 2);
+    options.hugepages = HUGEPAGES_NEVER;
 }
 
 static void a_manual_heap_has_huge_pages_when_it_is_told_to(void **state)
@@ -171,7 +173,7 @@ static void a_manual_heap_has_huge_pages_when_it_is_told_to(void **state)
     scavenger_give_all();
     assert_true(os_fake_calls(OS_HUGE) > 0);
     assert_int_equal(os_fake_calls(OS_SMALL), 0);
-    options.hugepages = HUGEPAGES_COLLECTED;
+    options.hugepages = HUGEPAGES_NEVER;
 }
 
 static void a_refused_discard_ends_the_trim_and_loses_nothing(void **state)

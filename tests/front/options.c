@@ -82,7 +82,7 @@ static void malformed_values(void)
         { "GREY_SCAVENGE_DELAY=soon", NULL, "using 1000\n" },
         { "GREY_SCAVENGE_DELAY=99999999999999999999999", NULL, "using 1000\n" },
         { "GREY_CACHE=lots", NULL, "\n" },
-        { "GREY_HUGEPAGES=always", NULL, "using 2\n" },
+        { "GREY_HUGEPAGES=always", NULL, "using 0\n" },
         { "GREY_ON_ERROR=perhaps", NULL, "using abort\n" },
     };
     for (size_t i = 0; i < COUNT(wrong); i++) {
