@@ -35,6 +35,9 @@ static_assert(WORKERS_MAX < ROUND, "a round's word has room for the number of it
 #define PARALLEL_BYTES MIB(16)
 #define ALONE_WORDS    4096
 #define IDLE_SPINS     2000
+#define IDLE_YIELDS    20
+/* Then it sleeps until somebody shares or all are idle; who tells it may have looked before it lay down. */
+#define IDLE_SLEEP_NS  UINT64_C(200000)
 /* A marker without work looks this often whether it is alone: who wakes it may have come too early. */
 #define LOOK_NS UINT64_C(5000000000)
 
@@ -84,6 +87,8 @@ static struct {
     struct atomic32 round;     /* [atomic] a number, and how many take part; workers sleep on it */
     struct atomic32 idle;      /* [atomic] markers without work in the round */
     struct atomic32 left;      /* [atomic] workers that have not finished the round */
+    struct atomic32 asleep;    /* [atomic] idle markers that sleep */
+    struct atomic32 news;      /* [atomic] changes when they should look again; they sleep on it */
     struct atomic32 overflow;  /* [atomic] a span is set down for a rescan */
 } all;
 
@@ -419,11 +424,21 @@ static GREY_NOINLINE uintptr_t next_slowly(struct marker *m, struct hot *h)
     return word;
 }
 
+/* For idle markers that sleep: there is work, or an end. */
+static void tell_sleepers(void)
+{
+    if (a32_load_relaxed(&all.asleep) == 0) /* relaxed: who is missed looks again soon */
+        return;
+    a32_add_full(&all.news, 1);
+    os_futex_wake(&all.news, INT_MAX);
+}
+
 static GREY_NOINLINE void share(struct marker *m, struct hot *h)
 {
     save(m, h);
     queue_share(&m->queue);
     load(m, h);
+    tell_sleepers();
 }
 
 static GREY_NOINLINE void next_piece(struct marker *m, struct hot *h, uintptr_t word)
@@ -473,22 +488,34 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
 
 /* ---- several markers ---- */
 
+static void wait_for_work(unsigned looks)
+{
+    if (looks < IDLE_SPINS) {
+        cpu_relax();
+    } else if (looks < IDLE_SPINS + IDLE_YIELDS) {
+        machine_yield();
+    } else {
+        uint32_t seen = a32_load_relaxed(&all.news); /* relaxed: see tell_sleepers() */
+        a32_add_full(&all.asleep, 1);
+        if (!queue_pool_has_work())
+            os_futex_wait_ns(&all.news, seen, IDLE_SLEEP_NS);
+        a32_add_full(&all.asleep, (uint32_t)-1);
+    }
+}
+
 /* Until all are idle at once (M2). */
 static void drain_together(struct marker *m, uint32_t markers)
 {
     for (;;) {
         drain(m, SIZE_MAX);
-        if (a32_add_full(&all.idle, 1) + 1 == markers) {
-            if (!queue_pool_has_work())
-                return;
+        if (a32_add_full(&all.idle, 1) + 1 == markers && !queue_pool_has_work()) {
+            tell_sleepers();
+            return;
         }
-        for (unsigned spins = 0; !queue_pool_has_work(); spins++) {
+        for (unsigned looks = 0; !queue_pool_has_work(); looks++) {
             if (a32_load_acquire(&all.idle) == markers)
                 return;
-            if (spins < IDLE_SPINS)
-                cpu_relax();
-            else
-                machine_yield();
+            wait_for_work(looks);
         }
         a32_add_full(&all.idle, (uint32_t)-1);
     }
