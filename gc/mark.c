@@ -99,9 +99,7 @@ static uint64_t coordinator_since; /* [stopped] its thread's CPU time when the c
 /* ---- from words to objects ---- */
 
 /* By class; 0 for those of large objects. */
-static struct {
-    uint64_t magic, bytes;
-} classes[CODE_MANAGED];
+static struct { uint64_t magic, bytes; } classes[CODE_MANAGED];
 
 /* A large object's page far behind its first, or a span that begins in another arena than the word's. */
 static GREY_COLD struct found find_far(uintptr_t word)
@@ -181,12 +179,6 @@ GREY_INLINE void push_if_near(struct marker *m, uintptr_t word)
         push(m, word);
 }
 
-static GREY_COLD void scan_words_slowly(struct marker *m, const uintptr_t *from, const uintptr_t *to)
-{
-    for (; from < to; from++)
-        push_if_near(m, *from);
-}
-
 /* Most words are one thing or the other without a pattern: no branch depends on them. The reads are of memory
    that threads were stopped in the middle of writing. */
 NO_SANITIZE static void scan_words(struct marker *m, const uintptr_t *from, const uintptr_t *to)
@@ -194,7 +186,8 @@ NO_SANITIZE static void scan_words(struct marker *m, const uintptr_t *from, cons
     while (from < to) {
         const uintptr_t *end = to - from > QUEUE_ROOM ? from + QUEUE_ROOM : to;
         if (unlikely(memcheck_on || !queue_has_room(&m->queue, QUEUE_ROOM))) {
-            scan_words_slowly(m, from, to);
+            while (from < to)
+                push_if_near(m, *from++);
             return;
         }
         uintptr_t low = m->low, range = m->range, *sp = m->queue.sp;
@@ -490,17 +483,15 @@ NO_SANITIZE static bool drain(struct marker *m, size_t words)
 
 static void wait_for_work(unsigned looks)
 {
-    if (looks < IDLE_SPINS) {
-        cpu_relax();
-    } else if (looks < IDLE_SPINS + IDLE_YIELDS) {
-        machine_yield();
-    } else {
-        uint32_t seen = a32_load_relaxed(&all.news); /* relaxed: see tell_sleepers() */
-        a32_add_full(&all.asleep, 1);
-        if (!queue_pool_has_work())
-            os_futex_wait_ns(&all.news, seen, IDLE_SLEEP_NS);
-        a32_add_full(&all.asleep, (uint32_t)-1);
+    if (looks < IDLE_SPINS + IDLE_YIELDS) {
+        looks < IDLE_SPINS ? cpu_relax() : machine_yield();
+        return;
     }
+    uint32_t seen = a32_load_relaxed(&all.news); /* relaxed: see tell_sleepers() */
+    a32_add_full(&all.asleep, 1);
+    if (!queue_pool_has_work())
+        os_futex_wait_ns(&all.news, seen, IDLE_SLEEP_NS);
+    a32_add_full(&all.asleep, (uint32_t)-1);
 }
 
 /* Until all are idle at once (M2). */

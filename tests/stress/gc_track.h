@@ -207,11 +207,12 @@ static void finalizer_give(struct ref r)
         stress_failed(step_now, "no finalizer for %p", r.p);
 }
 
-/* It is taken away again, or replaced by itself: it has not run, as the caller holds the object. */
+/* It is taken away again, or replaced by itself: it is not due, as the caller holds the object; but where finalizers
+   bring objects back it may be, and runs beside the new one. */
 static void finalizer_change(struct ref r, bool away)
 {
     struct record *record = record_of(r.id);
-    if (record == NULL || __atomic_load_n(&record->finalizer, __ATOMIC_ACQUIRE) != FINALIZER_SET)
+    if (track.brings_back || record == NULL || __atomic_load_n(&record->finalizer, __ATOMIC_ACQUIRE) != FINALIZER_SET)
         return;
     if (!grey_finalizer_set(r.p, away ? NULL : on_finalize, record))
         stress_failed(step_now, "the finalizer of %p could not be changed", r.p);
