@@ -215,7 +215,7 @@ static void step_private(struct worker *w)
     if (random_below(&w->random, 4) == 0) {
         if (record != NULL && random_below(&w->random, 2) == 0) {
             finalizer_give(r);
-            __atomic_store_n(&record->finalizer, FINALIZER_NONE, __ATOMIC_RELEASE);
+            __atomic_store_n(&record->finalizer, FINALIZER_CHANGING, __ATOMIC_RELEASE);
         }
         grey_free(r.p); /* takes the finalizer with it; the cleanup runs */
         return;
